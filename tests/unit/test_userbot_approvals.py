@@ -465,3 +465,36 @@ def test_a_decision_that_was_ordered_in_time_counts_though_it_is_carried_out_lat
         assert (await world.record()).decided_by == 500
 
     lives(story)
+
+
+def test_while_drafts_can_not_be_shown_the_owners_commands_are_still_carried_out(lives) -> None:
+    async def story(world: World) -> None:
+        world.telegram.refused[OWNER] = Undeliverable("refused")
+        await world.ask(LONG)
+        world.telegram.refused.clear()
+        order = Order(message_id=500, text="/pause 1h", date=world.clock.now())
+        await world.ports.chats.change(OWNER, lambda record: record.having(orders=(order,)))
+        world.drivers.wake(OWNER)
+        await world.until(lambda record: not (record.orders or record.notices), OWNER)
+        assert (await world.ports.chats.policy.load()).paused_by == "owner"
+
+    lives(story)
+
+
+def test_a_decision_behind_a_reply_that_was_none_still_counts_when_the_draft_expires(lives) -> None:
+    async def story(world: World) -> None:
+        await world.ask()
+        shown = world.telegram.ids(OWNER)[0]
+        await world.die()
+        await world.clock.sleep(HOUR)
+        orders = tuple(
+            Order(message_id=number, text=text, date=world.clock.now(), reply_to=shown)
+            for number, text in ((500, "/what"), (501, "+"))
+        )
+        world.start()
+        world.drivers.wake(CHAT)
+        await world.ports.chats.change(OWNER, lambda record: record.having(orders=orders))
+        await world.rest()
+        assert world.telegram.texts(CHAT) == ["хорошо"]
+
+    lives(story)

@@ -193,3 +193,14 @@ def test_no_line_that_answers_the_owner_begins_as_a_command(locale) -> None:
         draft_phrases.unclear(locale),
     ]
     assert all(line[0].isalpha() for line in lines)
+
+
+def test_a_draft_of_which_no_message_can_be_sent_is_given_up_after_its_last_one() -> None:
+    record = shown(NO_MESSAGE, NO_MESSAGE, NO_MESSAGE)
+    assert draft_to_show(record) is None
+    assert record.drafts[0].message_ids == (NO_MESSAGE,) * 3
+
+
+def test_what_replies_to_nothing_is_not_about_a_draft_that_could_not_be_sent() -> None:
+    assert draft_shown_by(shown(NO_MESSAGE), NO_MESSAGE) is None
+    assert draft_shown_by(close_draft(shown(NO_MESSAGE), ID), NO_MESSAGE) is None

@@ -21,7 +21,9 @@ def find_draft(record: ChatRecord, request_id: str) -> Draft | None:
 
 
 def draft_shown_by(record: ChatRecord, message_id: int) -> Draft | None:
-    """Return the draft of which `message_id` is a message."""
+    """Return the draft of which `message_id` is a message; none if it is NO_MESSAGE, as of what could not be sent."""
+    if message_id == NO_MESSAGE:
+        return None
     return next((draft for draft in record.drafts if message_id in draft.message_ids), None)
 
 
@@ -42,7 +44,7 @@ def record_draft_message(record: ChatRecord, request_id: str, message_id: int, *
     draft = find_draft(record, request_id)
     if draft is None or draft.closed:
         return _withdraw(record, (message_id,))
-    if message_id in draft.message_ids:
+    if message_id != NO_MESSAGE and message_id in draft.message_ids:
         return record  # it was seen in the chat before
     return _with(record, draft.having(message_ids=(*draft.message_ids, message_id), shown=last))
 

@@ -136,10 +136,11 @@ class Approvals:
     async def _decide_as_ordered(self, current: Current) -> bool:
         """Carry out what the owner's record still has to do about this draft. Return whether that decided it."""
         record = await self._owners_record()
-        draft = drafts.find_draft(record, current.request_id)
-        orders = [order for order in record.orders if draft and order.reply_to in draft.message_ids]
-        choice = approval.read_choice(orders[0].text) if orders else None
-        return bool(draft and choice and await self._decide(orders[0], draft, choice))
+        for order in record.orders:
+            draft, choice = drafts.draft_shown_by(record, order.reply_to), approval.read_choice(order.text)
+            if draft and draft.request_id == current.request_id and choice:
+                return await self._decide(order, draft, choice)
+        return False
 
     async def _owners_record(self) -> ChatRecord:
         """Return the record of the owner's chat, an empty one if there is none or it can't be read."""
