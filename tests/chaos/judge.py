@@ -1,6 +1,7 @@
 """What became of every question, from what lies in the users' chats, in the streams, and in the userbot's log."""
 
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
@@ -14,6 +15,8 @@ from events.transport import Channel
 from tests.chaos.chronicle import Disturbance
 from tests.chaos.edges import BOT, EDGES, Edge
 from tests.chaos.logbook import Logbook
+from tests.chaos.owned import AT_ONCE, Owned
+from tests.chaos.owner import Owner
 from tests.chaos.storm import Storm
 from tests.chaos.users import FAILURES, Break, Crowd, Question, outcomes, thoughts, told_unreadable
 from tests.chaos.world import World, records_of
@@ -38,6 +41,14 @@ class Verdict:
     answered_twice: int = 0
     failed_told: int = 0
     ignored_busy: int = 0
+    taken_over: int = 0
+    paused: int = 0
+    denied: int = 0
+    cancelled: int = 0
+    rejected: int = 0
+    expired: int = 0
+    joined: int = 0
+    day_limit: int = 0
     lost_with_store: int = 0
     unreadable: int = 0
     undeliverable: int = 0
@@ -62,7 +73,7 @@ class Case:
     ignored_at: float | None
     settled_at: float | None
     silenced_at: float | None = None
-    """When its store was emptied or its outcome refused."""
+    """When its store was emptied, its outcome refused, or its owner against it."""
 
     @property
     def over_at(self) -> float | None:
@@ -73,7 +84,9 @@ class Case:
 class Judge:
     """Of what one edge was asked."""
 
-    def __init__(self, world: World, crowd: Crowd, storm: Storm, book: Logbook, edge: Edge) -> None:
+    def __init__(  # noqa: PLR0917 - all that a storm leaves
+        self, world: World, crowd: Crowd, storm: Storm, book: Logbook, edge: Edge, owner: Owner | None = None
+    ) -> None:
         self._world = world
         self._storm = storm
         self._book = book
@@ -81,6 +94,9 @@ class Judge:
         self._asked = of_edge(crowd, edge)
         self._breaks = [broken for broken in crowd.breaks if broken.edge is edge]
         self._chronicle = world.chronicle.concerning(edge.kind)
+        self._owner = owner
+        self._owned = Owned(owner, self._asked, book, self._chronicle, self._breaks) if owner else None
+        self._counted: Counter[int] = Counter()
         self._verdict = Verdict()
         self._busy: dict[int, list[Case]] = {}
         self.kinds: list[tuple[Question, str]] = []
@@ -102,7 +118,8 @@ class Judge:
             self.kinds.append((question, kind))
             if why or kind in ("lost", "answered_twice"):
                 verdict.faults.append(f"{kind}: {question.name} {question.text}{why and ': '}{why}")
-            if kind != "ignored_busy":
+            if kind not in {"ignored_busy", *AT_ONCE}:
+                self._counted[question.user] += 1
                 self._busy.setdefault(question.user, []).append(case)
             verdict.asked_again += len(case.asked) > 1
             verdict.thinking_twice += thoughts(self._world, question) > 1
@@ -141,6 +158,13 @@ class Judge:
 
     def _silence(self, case: Case, published: set[str]) -> tuple[str, str]:
         never_asked = case.seen and not case.asked and case.question.name not in published
+        if self._owned and (
+            explained := self._owned.explain(
+                case.question, never_asked=never_asked, counted=self._counted[case.question.user]
+            )
+        ):
+            kind, case.silenced_at = explained
+            return kind, ""
         if never_asked or (case.ignored_at and case.ignored_at > max(case.asked, default=0.0)):
             return "ignored_busy", self._busy_or_why_not(case)
         if self._is_unreadable(case):
@@ -221,6 +245,10 @@ class Judge:
         if failed > MOST_FAILED * len(self._asked):
             wrong.append(f"failed told: {failed} of {len(self._asked)} are too many")
         wrong += [text for broken in self._breaks if (text := self._telling(broken))]
+        written = self._owner.written if self._owner else set()
+        if strangers := self._book.owner_wrote.keys() - written:
+            wrong.append(f"took its own messages for the owner's: {sorted(strangers)}")
+        wrong += self._owned.wrongs() if self._owned else []
         return [f"{self._edge.kind}: {text}" for text in wrong]
 
     def _telling(self, broken: Break) -> str:
@@ -241,7 +269,9 @@ class Judge:
 
 
 def rests(record: ChatRecord) -> bool:
-    return not (record.current or record.waiting or record.notices or record.erasing)
+    to_do = record.current or record.waiting or record.notices or record.erasing
+    owners = record.orders or record.recalled or record.withdrawn or any(not one.closed for one in record.drafts)
+    return not (to_do or owners)
 
 
 def of_edge(crowd: Crowd, edge: Edge) -> list[Question]:

@@ -14,12 +14,17 @@ from typing import Any
 class Logbook:
     """By chat and message: what was asked of a model, when it was ignored as busy, and when it was settled.
 
-    By chat: when Telegram refused an answer for good. A killed process takes the lines with it that it had not written.
+    `joined`: with questions whose draft waits. `outcomes`: how those were settled. By chat: when Telegram refused an
+    answer for good. `owner_wrote`: when which message was taken for the owner's. A killed process takes the lines with
+    it that it had not written.
     """
 
     asked: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     ignored: dict[tuple[str, str], float] = field(default_factory=dict)
     settled: dict[tuple[str, str], float] = field(default_factory=dict)
+    joined: set[tuple[str, str]] = field(default_factory=set)
+    outcomes: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    owner_wrote: dict[int, float] = field(default_factory=dict)
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -28,13 +33,18 @@ def read(path: Path) -> Logbook:
     for line in _lines(path):
         at = datetime.fromisoformat(line["time"]).timestamp() - ahead
         match line["event"]:
-            case "message.received" if line["effect"] in ("asked", "queued"):
+            case "message.received" if line["effect"] in ("asked", "queued", "joined"):
                 book.asked[line["chat"], str(line["message"])].append(at)
+                if line["effect"] == "joined":
+                    book.joined.add((line["chat"], str(line["message"])))
+            case "message.received" if line["effect"] in ("owner_wrote", "owner_took_over"):
+                book.owner_wrote.setdefault(int(line["message"]), at)
             case "message.received" if line["effect"] == "ignored_busy":
                 book.ignored.setdefault((line["chat"], str(line["message"])), at)
             case "question.settled":
                 _, chat, message, _ = line["request_id"].split(".")
                 book.settled.setdefault((chat, message), at)
+                book.outcomes[chat, message].add(line["outcome"])
             case "message.undeliverable" if line["part"] != "thinking":
                 book.undeliverable[line["chat"]].append(at)
     return book

@@ -2,6 +2,7 @@
 
 Writes build/chaos.json (CHAOS_OUTPUT); exit code 1 if a question was lost or answered twice, somebody was left busy, or
 a process did not end at SIGTERM. CHAOS_FAULTS=outages=2,terminations=5 takes these faults only.
+CHAOS_OWNER=true puts owners in charge: approval, pauses, orders, lists, limits, a timokha.toml that changes.
 With CHAOS_ACCOUNTS=true each process has its own account on NATS, as deploy/ ships it, and nothing is deleted that only
 `timokha setup` could make anew.
 """
@@ -13,6 +14,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from events.errors import TransportError
 from tests.chaos import logbook
 from tests.chaos.faults import Faults, planned
 from tests.chaos.judge import Judge, calm
+from tests.chaos.owner import Owner
 from tests.chaos.report import report_of
 from tests.chaos.storm import Storm
 from tests.chaos.users import Crowd
@@ -38,6 +41,8 @@ SETTINGS = {
 }
 """Deadline, attempts and graces are the defaults."""
 USERS = 40
+LIMIT = 1.3
+"""The answers that a user may get in a day, as a share of an average user's questions."""
 CALM = 240.0
 """Seconds to come to rest when the storm is over, longer than a deadline."""
 
@@ -51,7 +56,9 @@ def main() -> int:
     directory = Path(kept) if kept else Path(tempfile.mkdtemp(prefix="timokha-chaos-"))
     directory.mkdir(parents=True, exist_ok=True)
     accounts = os.environ.get("CHAOS_ACCOUNTS") == "true"
-    report = asyncio.run(chaos(directory, seed, kills, questions, os.environ.get("CHAOS_FAULTS"), accounts=accounts))
+    owned = os.environ.get("CHAOS_OWNER") == "true"
+    chosen = os.environ.get("CHAOS_FAULTS")
+    report = asyncio.run(chaos(directory, seed, kills, questions, chosen, accounts=accounts, owned=owned))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     faults = report.pop("faults")
@@ -62,15 +69,27 @@ def main() -> int:
 
 
 async def chaos(
-    directory: Path, seed: int, kills: int, questions: int, chosen: str | None, *, accounts: bool
+    directory: Path, seed: int, kills: int, questions: int, chosen: str | None, *, accounts: bool, owned: bool
 ) -> dict[str, Any]:
     rabbitmq = has_rabbitmq()
     if not rabbitmq:
         print("RabbitMQ is not installed here: the bridge and what is behind it stay out", file=sys.stderr)
     began = time.monotonic()
     settings = {**SETTINGS, "USERBOT_LIVE": random.Random(f"live {seed}").choice(("true", "false"))}
-    async with world(directory, rabbitmq=rabbitmq, accounts=accounts, settings=settings) as made:
+    users = max(1, min(USERS, questions // 4))
+    limit = max(4, round(LIMIT * questions / users))
+    if owned:
+        settings |= {"USERBOT_MAX_ANSWERS_PER_DAY": str(limit), "USERBOT_MAX_ANSWERS_PER_DAY_FOR_ALL": str(questions)}
+    async with world(directory, rabbitmq=rabbitmq, accounts=accounts, owned=owned, settings=settings) as made:
         crowd = Crowd(made, questions, random.Random(seed))
+        crowd.invite(users)
+        owners = {
+            edge.kind: Owner(made, crowd, edge, limit, random.Random(f"owner {seed} {edge.kind}"))
+            for edge in made.edges
+            if owned
+        }
+        await asyncio.gather(*(owner.begin() for owner in owners.values()))
+        crowd.hushes = lambda question: bool(owners) and owners[question.edge.kind].hushes(question)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -95,21 +114,24 @@ async def chaos(
                 lambda: progress.advance(struck),
             )
             async with asyncio.TaskGroup() as group:
-                talking = group.create_task(crowd.run(max(1, min(USERS, questions // 4))))
-                storming = group.create_task(storm.run())
-                while not (storming.done() and crowd.complete):
+                talking = [group.create_task(crowd.run()), *(group.create_task(o.look()) for o in owners.values())]
+                doing = [group.create_task(storm.run()), *(group.create_task(o.rule()) for o in owners.values())]
+                while not (all(task.done() for task in doing) and crowd.complete):
                     progress.update(asked, completed=len(crowd.asked))
                     await asyncio.sleep(0.2)
                 progress.update(asked, completed=len(crowd.asked))
                 await come_to_rest(made, crowd)
                 # Whoever waits now was ignored while busy, and would wait until the patience is over.
-                talking.cancel()
-        judges = [Judge(made, crowd, storm, logbook.read(edge.log), edge) for edge in made.edges]
+                for task in talking:
+                    task.cancel()
+        judges = [Judge(made, crowd, storm, logbook.read(edge.log), edge, owners.get(edge.kind)) for edge in made.edges]
         verdicts = [await judge.judge() for judge in judges]
     made.chronicle.write(directory / "chronicle.txt")
     made.write_chats(directory / "chats.txt")
     write_kinds(directory / "questions.txt", judges)
-    return report_of(seed, made, storm, crowd, verdicts, rabbitmq=rabbitmq, took=time.monotonic() - began)
+    acts = Counter(act.what for owner in owners.values() for act in owner.acts)
+    report = report_of(seed, made, storm, crowd, verdicts, rabbitmq=rabbitmq, took=time.monotonic() - began)
+    return {**report, "acts": dict(sorted(acts.items()))}
 
 
 def write_kinds(path: Path, judges: list[Judge]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edge.sandbox.message_box import StoredMessage
@@ -28,6 +29,9 @@ HASTY = 0.2
 LOCALES = ("ru", "en")
 FAILURES = {phrases.failure(locale, reason) for locale in LOCALES for reason in (phrases.DEADLINE, "", "empty")}
 
+REFUSALS = {
+    phrases.refusal(locale, reason) for locale in LOCALES for reason in (phrases.REFUSED_PERSON, phrases.DAY_LIMIT)
+}
 UNREADABLE = {phrases.unreadable(locale) for locale in LOCALES}
 DELETED = {phrases.deleted(locale, cancelled=cancelled) for locale in LOCALES for cancelled in (True, False)}
 
@@ -47,6 +51,8 @@ class Question:
     asked_at: float
     date: int
     answered_at: float | None = None
+    replacements: set[str] = field(default_factory=set)
+    """What the owner wrote in place of its answer."""
 
     @property
     def name(self) -> str:
@@ -85,6 +91,9 @@ class Crowd:
     eager: set[int] = field(default_factory=set)
     """Who asks again at once, allowed or not."""
     breaks: list[Break] = field(default_factory=list)
+    people: list[tuple[Account, Edge]] = field(default_factory=list)
+    hushes: Callable[[Question], bool] = lambda _question: False
+    """Whether the owner has silenced it, so that its user goes on."""
     _open: list[Question] = field(default_factory=list)
 
     @property
@@ -101,16 +110,18 @@ class Crowd:
         known = sorted({question.user for question in self.asked if question.edge is edge})
         self.eager.update(self.chance.sample(known, min(users, len(known))))
 
-    async def run(self, users: int) -> None:
-        telegram = self.world.telegram
-        people = [
-            telegram.add_user(first_name=f"User {n}", phone=f"+7999{n + 1:07}", lang_code="ru") for n in range(users)
-        ]
-        edges = itertools.cycle(self.world.edges)
+    def invite(self, users: int) -> None:
+        """Let there be users, of each edge about as many."""
+        telegram, edges = self.world.telegram, itertools.cycle(self.world.edges)
+        for n in range(users):
+            person = telegram.add_user(first_name=f"User {n}", phone=f"+7999{n + 1:07}", lang_code="ru")
+            self.people.append((person, next(edges)))
+
+    async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch())
-            for person in people:
-                group.create_task(self._talk(person, next(edges)))
+            for person, edge in self.people:
+                group.create_task(self._talk(person, edge))
 
     async def _watch(self) -> None:
         """Note when outcomes are seen, of those as well that nobody waits for."""
@@ -177,7 +188,9 @@ class Crowd:
         broken = [broken for broken in self.breaks if broken.user == question.user]
         if any(b.at < now - FORGOTTEN or told_unreadable(self.world, b) for b in broken if b.afresh_at == FOR_EVER):
             return True
-        return self._is_forgotten(question.edge, question.asked_at) or now > question.asked_at + PATIENCE
+        if self._is_forgotten(question.edge, question.asked_at) or now > question.asked_at + PATIENCE:
+            return True
+        return self.hushes(question)
 
     def _is_forgotten(self, edge: Edge, sent_at: float) -> bool:
         """What was sent then is gone with an emptied store."""
@@ -189,6 +202,7 @@ class Crowd:
 def outcomes(world: World, question: Question) -> list[StoredMessage]:
     """The messages that end the question: its answer is its own text, a failure has taken its place or its line's.
 
+    Questions that were joined have one answer, of as many lines. What the owner wrote instead of it counts as one.
     What a reply was refused to is no reply: then the random id says what a message is about.
     """
     got = received(world, question.user, question.own_id)
@@ -197,7 +211,9 @@ def outcomes(world: World, question: Question) -> list[StoredMessage]:
     return [
         message
         for message in got
-        if message.text == question.text or (message.text in FAILURES and about & {message.id, message.reply_to})
+        if question.text in message.text.split("\n")
+        or message.text in question.replacements
+        or (message.text in FAILURES and about & {message.id, message.reply_to})
     ]
 
 
@@ -210,8 +226,10 @@ def _sent(world: World, question: Question, part: str) -> StoredMessage | None:
 
 def thoughts(world: World, question: Question) -> int:
     """How many thinking lines the question got."""
+    others = FAILURES | UNREADABLE | REFUSALS
+    ends = {message.id for message in outcomes(world, question)}
     return sum(
-        message.reply_to == question.own_id and message.text not in FAILURES | UNREADABLE | {question.text}
+        message.reply_to == question.own_id and message.text not in others and message.id not in ends
         for message in received(world, question.user, question.own_id)
     )
 

@@ -26,7 +26,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from tests.chaos.accounts import Nats, running
 from tests.chaos.chronicle import Chronicle
-from tests.chaos.edges import BOT, EDGES, USER, Edge, bot_account, user_account
+from tests.chaos.edges import BOT, EDGES, USER, Edge, bot_account, put_in_charge, user_account
 from tests.chaos.processes import End, Program, left_behind
 from tests.rabbitmq_node import RabbitMQNode
 
@@ -39,6 +39,8 @@ RESTART = 1.0
 """Seconds after which a process that ended by itself is started again."""
 LOOP = 10.0
 """Seconds of life below which an end by itself is one of a restart loop."""
+POLICY = "policy"
+"""In place of a chat, in the key of what concerns all of an account's chats."""
 Act = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -154,8 +156,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(directory: Path, *, rabbitmq: bool, accounts: bool, settings: dict[str, str]) -> AsyncIterator[World]:
-    """Everything runs and is supervised inside; afterwards all of it has ended, and `ends` says how."""
+async def world(
+    directory: Path, *, rabbitmq: bool, accounts: bool, owned: bool, settings: dict[str, str]
+) -> AsyncIterator[World]:
+    """Everything runs and is supervised inside; afterwards all of it has ended, and `ends` says how.
+
+    `owned`: the owners are in charge.
+    """
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(running(directory / "nats", accounts=accounts))
         telegram = await stack.enter_async_context(Sandbox())
@@ -171,7 +178,7 @@ async def world(directory: Path, *, rabbitmq: bool, accounts: bool, settings: di
         }
         made = World(directory, telegram, nats)
         made.victims.append(Victim("nats", nats.server.kill, nats.server.start, lambda: nats.server.pid))
-        await _add_edges(made, stack, {**environment, **nats.settings("userbot")})
+        await _add_edges(made, stack, {**environment, **nats.settings("userbot")}, owned=owned)
         processes = [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
         if rabbitmq:
             node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq", clock=SystemClock()))
@@ -192,7 +199,7 @@ async def world(directory: Path, *, rabbitmq: bool, accounts: bool, settings: di
             made.left_behind = left_behind([group for program in made.programs for group in program.groups])
 
 
-async def _add_edges(made: World, stack: AsyncExitStack, environment: dict[str, str]) -> None:
+async def _add_edges(made: World, stack: AsyncExitStack, environment: dict[str, str], *, owned: bool) -> None:
     """One begins with live answers, the other without."""
     telegram, directory = made.telegram, made.directory
     accounts = {USER: await user_account(telegram, directory), BOT: bot_account(telegram, directory)}
@@ -200,6 +207,8 @@ async def _add_edges(made: World, stack: AsyncExitStack, environment: dict[str, 
         edge = Edge(kind, account, {**environment, **own}, directory / f"{kind}-1" / "userbot.log")
         if made.edges:
             edge.switch_live()
+        if owned:
+            put_in_charge(telegram, edge)
         made.edges.append(edge)
         victim = await _add(made, stack, kind, "userbot", edge.environment)
         victim.edge = edge
@@ -217,12 +226,13 @@ async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environ
 
 
 async def records_of(stored: JetStreamRecords, edge: Edge) -> dict[str, ChatRecord | None]:
-    """By chat, None: it can't be read. Raises TransportError."""
+    """By chat, None: it can't be read. The policy record is none of them. Raises TransportError."""
     prefix = f"{edge.account.id}."
     found: dict[str, ChatRecord | None] = {}
 
     async def take(key: str, record: Stored) -> None:
-        found[key.removeprefix(prefix)] = _readable(record.value)
+        if (chat := key.removeprefix(prefix)) != POLICY:
+            found[chat] = _readable(record.value)
 
     await stored.each(prefix, take, retrying=Retrying(SystemClock(), Random()))
     return found
