@@ -16,7 +16,7 @@ class Act:
 
     `user`: whom it concerns, None: everybody. `own_id`: its message for the owner, `number`: for the account.
     `questions`: the names of those that a decision is about. `done_at`: when the owner was told so, with `said`.
-    A pause or a denial is taken back by an order sent at `back_from`, carried out by `back_at`.
+    A pause or a denial is taken back by the order `back`, sent at `back_from`, carried out by `back_at`.
     """
 
     what: str
@@ -27,6 +27,7 @@ class Act:
     questions: frozenset[str] = frozenset()
     done_at: float = FOR_EVER
     said: str = ""
+    back: str = ""
     back_from: float = FOR_EVER
     back_at: float = FOR_EVER
 

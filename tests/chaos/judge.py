@@ -158,22 +158,28 @@ class Judge:
 
     def _silence(self, case: Case, published: set[str]) -> tuple[str, str]:
         never_asked = case.seen and not case.asked and case.question.name not in published
-        if self._owned and (
-            explained := self._owned.explain(
-                case.question, never_asked=never_asked, counted=self._counted[case.question.user]
-            )
-        ):
-            kind, case.silenced_at = explained
+        if kind := self._owners_silence(case, never_asked):
             return kind, ""
         if never_asked or (case.ignored_at and case.ignored_at > max(case.asked, default=0.0)):
-            return "ignored_busy", self._busy_or_why_not(case)
+            why_not = self._busy_or_why_not(case)
+            kind = self._owners_silence(case, never_asked, unlogged=True) if why_not else ""
+            return (kind, "") if kind else ("ignored_busy", why_not)
         if self._is_unreadable(case):
             return "unreadable", ""
         if self._is_lost_with_store(case):
             return "lost_with_store", ""
         if self._is_undeliverable(case):
             return "undeliverable", ""
-        return "lost", ""
+        return self._owners_silence(case, never_asked, unlogged=True) or "lost", ""
+
+    def _owners_silence(self, case: Case, never_asked: bool, *, unlogged: bool = False) -> str:
+        """What the silence is called if its owner explains it."""
+        if not self._owned:
+            return ""
+        counted = self._counted[case.question.user]
+        explained = self._owned.explain(case.question, never_asked=never_asked, counted=counted, unlogged=unlogged)
+        kind, case.silenced_at = explained or ("", None)
+        return kind
 
     def _busy_or_why_not(self, case: Case) -> str:
         """An earlier question had no outcome when it was asked."""

@@ -27,23 +27,27 @@ class Owned:
     ) -> None:
         self._owner, self._asked, self._book, self._chronicle, self._breaks = owner, asked, book, chronicle, breaks
 
-    def explain(self, question: Question, *, never_asked: bool, counted: int) -> tuple[str, float] | None:
-        """What the silence is called, and when it was certain. `counted`: the user's earlier questions of the day."""
+    def explain(
+        self, question: Question, *, never_asked: bool, counted: int, unlogged: bool = False
+    ) -> tuple[str, float] | None:
+        """What the silence is called, and when it was certain. `counted`: the user's earlier questions of the day.
+
+        `unlogged`: even if the log does not say so, as something was out of order then.
+        """
         for act in self._owner.acts:
             kind = act.silences(question)
-            if kind and (never_asked or kind not in AT_ONCE) and self._has_worked(kind, act, question):
+            if kind and (never_asked or kind not in AT_ONCE) and self._has_worked(kind, act, question, unlogged):
                 return kind, min(act.done_at, max(act.at, question.asked_at) + NOTICED)
         if never_asked:
             return ("day_limit", question.asked_at) if counted >= self._owner.limit else None
         return self._expired(question) or self._joined(question)
 
-    def _has_worked(self, kind: str, act: Act, question: Question) -> bool:
-        """As far as that was written down: a killed userbot takes lines with it."""
+    def _has_worked(self, kind: str, act: Act, question: Question, unlogged: bool) -> bool:
         if kind in AT_ONCE:
             return True
         logged = {"taken_over": "owner_took_over", "cancelled": "cancelled", "rejected": "rejected"}[kind]
         settled = self._settled_as(question)
-        return logged in settled or (not settled and self._is_disturbed(act.at - 1, act.at + NOTICED))
+        return logged in settled or (unlogged and not settled and self._is_disturbed(act.at - 1, act.at + NOTICED))
 
     def _settled_as(self, question: Question) -> set[str]:
         """How it was, or the question that it was joined with."""

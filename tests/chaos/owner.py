@@ -86,6 +86,8 @@ class Owner:
             due = len(self.crowd.asked) + every
             (what,) = self.chance.choices(list(ACTS), list(ACTS.values()))
             await self._act(what)
+            await self._take_back_again()
+        await self._take_back_again()
 
     def hushes(self, question: Question) -> bool:
         """Its user may not expect an answer any more."""
@@ -149,12 +151,21 @@ class Owner:
 
     async def _held(self, act: Act, back: str) -> None:
         """Take it back after a while, for certain."""
+        act.back = back
         await self._told(act)
         await asyncio.sleep(self.chance.uniform(*HELD))
         act.back_from = time.monotonic()
-        while not await self._told(self._order(back, back[1:].split(maxsplit=1)[0], act.user)):
+        await self._take_back(act)
+
+    async def _take_back(self, act: Act) -> None:
+        while not await self._told(self._order(act.back, act.back[1:].split()[0], act.user)):
             pass
         act.back_at = time.monotonic()
+
+    async def _take_back_again(self) -> None:
+        """A userbot whose catch-up stalls may have carried an order out after the one that took it back."""
+        for act in [act for act in self.acts if act.back and act.back_at < act.done_at < FOR_EVER]:
+            await self._take_back(act)
 
     async def _told(self, act: Act) -> bool:
         """Whether the owner got an answer in time."""
