@@ -158,7 +158,9 @@ class Judge:
 
     def _silence(self, case: Case, published: set[str]) -> tuple[str, str]:
         never_asked = case.seen and not case.asked and case.question.name not in published
-        if kind := self._owners_silence(case, never_asked):
+        # An emptied store may have taken along that it was seen.
+        untaken = not case.asked and case.question.name not in published
+        if kind := self._owners_silence(case, untaken):
             return kind, ""
         if never_asked or (case.ignored_at and case.ignored_at > max(case.asked, default=0.0)):
             why_not = self._busy_or_why_not(case)

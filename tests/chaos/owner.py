@@ -20,7 +20,7 @@ DRAFT = "Черновик"
 QUESTION = re.compile(r"вопрос (\d+)")
 DECISIONS = {("approve",): 60, ("reject",): 12, ("replace",): 12, ("approve", "reject"): 6, (): 10}
 """How often; the second of two comes too late."""
-ACTS = {"wrote": 8, "pause": 5, "cancel": 4, "deny": 3, "edit": 4, "spoil": 1, "report": 3}
+ACTS = {"wrote": 12, "pause": 5, "cancel": 4, "deny": 3, "edit": 4, "spoil": 1, "report": 3}
 EVERYBODY = 0.15
 """How likely an order concerns all chats."""
 HELD = (0.5, 3.0)
@@ -32,6 +32,7 @@ READ = 5.0
 HUSHED = 1.5
 """Seconds after which a user knows that there will be no answer; likewise:"""
 HUSHED_BY_LIMIT = 6.0
+"""Also while a pause lasts, so that a long one does not bring many more questions."""
 UNDECIDED = APPROVE_FOR + 7.0
 
 
@@ -98,7 +99,8 @@ class Owner:
         if of_user > self.limit and waited > HUSHED_BY_LIMIT:
             return True
         acts = [act for act in self.acts if act.silences(question)]
-        return any(time.monotonic() > max(act.at, question.asked_at) + HUSHED for act in acts)
+        patience = HUSHED_BY_LIMIT if any(act.back_at == FOR_EVER for act in acts if act.back) else HUSHED
+        return any(time.monotonic() > max(act.at, question.asked_at) + patience for act in acts)
 
     # --- drafts
 
@@ -241,7 +243,7 @@ class Owner:
         )
 
     async def _spoil(self) -> None:
-        """Write what can't be read; the running userbot keeps its rules. One that starts would not."""
+        """Write what can't be read: a running userbot keeps its rules; one that is starting ends, and starts again."""
         (victim,) = self.world.of(self.edge.kind)
         async with victim.lock:
             before = self._complaints()
