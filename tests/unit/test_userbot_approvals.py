@@ -498,3 +498,23 @@ def test_a_decision_behind_a_reply_that_was_none_still_counts_when_the_draft_exp
         assert world.telegram.texts(CHAT) == ["хорошо"]
 
     lives(story)
+
+
+def test_who_is_the_owner_no_longer_sees_no_draft_and_orders_nothing(lives) -> None:
+    async def story(world: World) -> None:
+        world.telegram.refused[OWNER] = MessengerError("Telegram is away")
+        await world.says("Тимоха, как дела?")
+        await world.answer(1, "хорошо")
+        await world.until(lambda record: record.drafts, OWNER)
+        order = Order(message_id=500, text="/pause", date=world.clock.now())
+        await world.ports.chats.change(OWNER, lambda record: record.having(orders=(order,)))
+        await world.die()
+        world.owner_chat = "3"
+        world.telegram.refused.clear()
+        world.start()
+        await world.drivers.resume()
+        await world.until(lambda record: not record.orders and record.drafts[0].closed, OWNER)
+        assert world.telegram.texts(OWNER) == []
+        assert (await world.ports.chats.policy.load()).paused_until is None
+
+    lives(story)

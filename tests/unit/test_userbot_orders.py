@@ -237,7 +237,7 @@ def asking(question: Question) -> Current:
 def test_an_order_that_is_repeated_changes_nothing_more_in_a_chat(record, time, chat) -> None:
     for change in (
         lambda record: pause_chat(record, ORDER.date, ORDER.date + time),
-        lambda record: resume_chat(record, ORDER),
+        lambda record: resume_chat(record, ORDER, NOW),
         lambda record: cancel(record, chat, ORDER).record,
     ):
         changed = change(record)
@@ -250,7 +250,7 @@ def test_an_order_that_is_repeated_changes_nothing_more_in_the_policy(allowed, d
     for change in (
         lambda policy: allow(policy, who),
         lambda policy: deny(policy, who),
-        lambda policy: resume_all(policy, ORDER),
+        lambda policy: resume_all(policy, ORDER, NOW),
     ):
         changed = change(policy)
         assert change(changed) is changed
@@ -267,8 +267,16 @@ def test_resuming_leaves_a_pause_that_began_after_the_order() -> None:
     late = NOW + timedelta(seconds=1)
     record = pause_chat(ChatRecord(), late, late + hours(1))
     policy = Policy(paused_since=late, paused_until=late + hours(1))
-    assert resume_chat(record, ORDER) is record
-    assert resume_all(policy, ORDER) is policy
+    assert resume_chat(record, ORDER, late) is record
+    assert resume_all(policy, ORDER, late) is policy
+
+
+def test_resuming_ends_a_pause_from_before_the_clock_was_set_back() -> None:
+    wrong = NOW + hours(5)
+    record = pause_chat(ChatRecord(), wrong, FOR_EVER)
+    policy = Policy(paused_since=wrong, paused_until=FOR_EVER)
+    assert resume_chat(record, ORDER, NOW).paused_until is None
+    assert resume_all(policy, ORDER, NOW).paused_until is None
 
 
 @pytest.mark.parametrize("chat", ["2", "-1001234567890"])

@@ -10,7 +10,7 @@ from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.own_messages import SentMessage, forget_current, is_ours, record_sent
 from edge.userbot.chat.owner_turn import take_own
 from edge.userbot.chat.question_progress import finish_question, record_answer, record_part_sent, record_thinking_line
-from edge.userbot.chat.record import MAX_SENT, ChatRecord, Notice, Question, ask, from_json
+from edge.userbot.chat.record import MAX_NOTICES, MAX_SENT, ChatRecord, Notice, Question, ask, from_json
 from edge.userbot.chat.steps import Withdraw, messages_of, next_step
 from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
@@ -293,3 +293,28 @@ async def test_own_messages_from_before_the_records_existed_pause_nothing(places
     edge = places.edge()
     assert await edge.owner_writes("привет", 5, age=timedelta(minutes=5)) is Effect.TOO_OLD
     assert (await edge.ports.chats.load("2")).paused_until is None
+
+
+async def test_records_from_when_the_clock_was_wrong_leave_no_message_of_the_owners_out(places) -> None:
+    places.records = MemoryRecords(created_at=datetime.now(UTC) + timedelta(days=1))
+    edge = places.edge()
+    assert await edge.owner_writes("привет", 5) is Effect.OWNER_WROTE
+
+
+def test_a_message_that_is_older_than_all_of_ours_that_are_known_may_be_ours_and_pauses_nothing() -> None:
+    record = ChatRecord()
+    for message_id in range(1001, 1001 + MAX_SENT):
+        record = record_sent(record, SentMessage(message_id, "-", 7))
+    late = take_own(record, own("часть ответа", message_id=1000), RULES, NOW)
+    assert (late.record, late.effect) == (record, Effect.OWN)
+    assert take_own(record, own("сам", message_id=1001 + MAX_SENT), RULES, NOW).effect is Effect.OWNER_WROTE
+
+
+def test_a_flood_of_commands_does_not_make_the_line_that_is_being_sent_the_owners() -> None:
+    record = ChatRecord()
+    for number in range(1, MAX_NOTICES + 5):
+        message = Incoming("1", "2", number, f"/set_context_length {number}", "en", NOW)
+        record = receive(record, message, RULES, NOW).record
+    line = record.notices[0]
+    assert line.message_id == 1
+    assert is_ours(record, own(line.text, reply_to=1))

@@ -219,9 +219,9 @@ def test_only_the_last_256_messages_are_remembered() -> None:
     assert record.seen == tuple(range(5, MAX_SEEN + 5))
 
 
-def test_a_flood_of_commands_keeps_the_latest_notices_only() -> None:
+def test_a_flood_of_commands_keeps_the_latest_notices_and_the_first_which_may_be_being_sent() -> None:
     record = after(*["/set_context_length 5"] * (MAX_NOTICES + 3)).record
-    assert [notice.message_id for notice in record.notices] == list(range(4, MAX_NOTICES + 4))
+    assert [notice.message_id for notice in record.notices] == [1, *range(5, MAX_NOTICES + 4)]
 
 
 def talk(*texts: str, limit: int = 3, now: datetime = NOW, record: ChatRecord | None = None) -> list[Effect]:

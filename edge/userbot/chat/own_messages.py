@@ -12,6 +12,7 @@ from edge.userbot import phrases
 from edge.userbot.chat.drafts import draft_to_show, next_sending, recall, record_draft_message
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.record import (
+    MAX_NOTICES,
     MAX_SENT,
     MAX_UNCONFIRMED,
     MAX_WITHDRAWN,
@@ -19,6 +20,7 @@ from edge.userbot.chat.record import (
     ChatRecord,
     Current,
     Draft,
+    Notice,
     Unconfirmed,
 )
 from edge.userbot.chat.steps import messages_of
@@ -39,6 +41,11 @@ def is_ours(record: ChatRecord, message: OwnMessage) -> bool:
     if message.message_id in record.sent or message.text in phrases.unreadable_lines():
         return True
     return any(_is_seen(sending, message) for sending in (*_sendings(record), *record.unconfirmed))
+
+
+def may_be_forgotten(record: ChatRecord, message: OwnMessage) -> bool:
+    """Return whether `message`, fetched late, may be one of ours whose id had to give way to newer ones."""
+    return len(record.sent) >= MAX_SENT and message.message_id < min(record.sent)
 
 
 def is_sent_next(current: Current, message: OwnMessage) -> bool:
@@ -75,6 +82,12 @@ def record_sent(record: ChatRecord, sent: SentMessage | None) -> ChatRecord:
         if (unconfirmed.digest, unconfirmed.reply_to) == (sending.digest, sending.reply_to):
             return _confirm(record, unconfirmed, sent.message_id)
     return _with_sent(record, sent.message_id)
+
+
+def add_notice(record: ChatRecord, notice: Notice) -> ChatRecord:
+    """Add a notice. Of too many keep the latest, and the first: as it may be being sent, its text must stay known."""
+    notices = (*record.notices, notice)
+    return record.having(notices=(*notices[:1], *notices[1:][1 - MAX_NOTICES :]))
 
 
 def forget_current(record: ChatRecord, *, withdraw: bool = False) -> ChatRecord:

@@ -3,7 +3,15 @@
 from datetime import datetime, timedelta
 
 from edge.userbot.chat.incoming import OwnMessage
-from edge.userbot.chat.own_messages import SentMessage, forget_current, is_ours, is_sent_next, record_seen, record_sent
+from edge.userbot.chat.own_messages import (
+    SentMessage,
+    forget_current,
+    is_ours,
+    is_sent_next,
+    may_be_forgotten,
+    record_seen,
+    record_sent,
+)
 from edge.userbot.chat.policy import is_within
 from edge.userbot.chat.question_progress import record_part_sent, record_thinking_line
 from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Question
@@ -18,6 +26,8 @@ def take_own(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetim
     """Take in a message that was sent from the account. The owner's drops older questions and pauses the chat."""
     if is_ours(record, message):
         return Decision(_record_ours(record, message), Effect.OWN)
+    if may_be_forgotten(record, message):
+        return Decision(record, Effect.OWN)  # in doubt, as a wrong guess the other way would silence the chat
     dropped = older_questions(record, message.message_id)
     record = pause(drop_questions(record, dropped), min(message.date, now), rules.owner_pause, now)
     return Decision(record, Effect.OWNER_TOOK_OVER if dropped else Effect.OWNER_WROTE, dropped)

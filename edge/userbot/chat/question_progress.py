@@ -5,12 +5,11 @@ Every transition returns a new record, or the very same object if it changes not
 
 from datetime import datetime, timedelta
 
-from edge.userbot.chat.own_messages import expect_sending, forget_current
+from edge.userbot.chat.own_messages import add_notice, expect_sending, forget_current
 from edge.userbot.chat.record import (
     MAX_ANSWER_BYTES,
     MAX_HISTORY,
     MAX_HISTORY_BYTES,
-    MAX_NOTICES,
     NO_MESSAGE,
     AnswerText,
     ChatRecord,
@@ -158,7 +157,7 @@ def skip_waiting_question(record: ChatRecord) -> ChatRecord:
         return record
     question = record.waiting[0]
     notice = Notice(message_id=question.message_id, text=failure(question.locale, INTERNAL))
-    return record.having(waiting=record.waiting[1:], notices=(*record.notices, notice)[-MAX_NOTICES:])
+    return add_notice(record.having(waiting=record.waiting[1:]), notice)
 
 
 def drop_notice(record: ChatRecord, message_id: int, key: str = "") -> ChatRecord:

@@ -19,9 +19,8 @@ from edge.userbot.chat.commands import (
     parse_context_length,
 )
 from edge.userbot.chat.incoming import Incoming
-from edge.userbot.chat.own_messages import forget_current
+from edge.userbot.chat.own_messages import add_notice, forget_current
 from edge.userbot.chat.record import (
-    MAX_NOTICES,
     MAX_QUESTION_BYTES,
     MAX_SEEN,
     MAX_WAITING,
@@ -323,6 +322,5 @@ def _set_context_length(record: ChatRecord, message: Incoming, locale: str, argu
 
 
 def _reply(record: ChatRecord, message: Incoming, text: str, effect: Effect) -> Decision:
-    """Add a notice and keep only the latest: a flood of commands must not swell the record if none can be sent."""
-    notice = Notice(message_id=message.message_id, text=text)
-    return Decision(record.having(notices=(*record.notices, notice)[-MAX_NOTICES:]), effect)
+    """Add a notice. Only so many are kept: a flood of commands must not swell the record if none can be sent."""
+    return Decision(add_notice(record, Notice(message_id=message.message_id, text=text)), effect)

@@ -166,8 +166,11 @@ class Approvals:
             log.info("question.settled", request_id=current.request_id, outcome=outcome)
 
     async def _show(self, draft: Draft) -> None:
-        """Send the next message of a draft. If it no longer waits, e.g. after a backup was restored, close it."""
-        current = await self._waiting(draft)
+        """Send the next message of a draft. If it no longer waits, e.g. after a backup was restored, close it.
+
+        So is one in the chat of somebody who is the owner no longer.
+        """
+        current = await self._waiting(draft) if self._chat == self._ports.owner_chat else None
         if current is None:
             await self._change(self._chat, lambda record: drafts.close_draft(record, draft.request_id))
             return

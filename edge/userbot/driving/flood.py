@@ -6,8 +6,9 @@ from datetime import datetime
 import structlog
 
 from edge.userbot import phrases
+from edge.userbot.chat.own_messages import add_notice
 from edge.userbot.chat.policy import Policy, pause_for_flood, tell_owner, untold_flood
-from edge.userbot.chat.record import MAX_NOTICES, NO_MESSAGE, ChatRecord, Notice, UnreadableRecord
+from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Notice, UnreadableRecord
 from edge.userbot.driving.ports import Ports
 
 log = structlog.get_logger(__name__)
@@ -52,9 +53,7 @@ class FloodGuard:
         notice = Notice(message_id=NO_MESSAGE, text=text, key=f"flood-{until:%Y%m%dT%H%M%S}")
 
         def add(record: ChatRecord) -> ChatRecord:
-            return (
-                record if notice in record.notices else record.having(notices=(*record.notices, notice)[-MAX_NOTICES:])
-            )
+            return record if notice in record.notices else add_notice(record, notice)
 
         try:
             await self._ports.chats.change(chat, add)

@@ -102,7 +102,8 @@ class Orders:
                 until = phrases.until(rules.locale, policy.paused_until or end, since=order.date, zone=rules.time_zone)
                 return phrases.paused(rules.locale, ALL, until)
             case Resume():
-                await self._chats.policy.start_afresh(lambda policy: changes.resume_all(policy, order))
+                now = self._clock.now()
+                await self._chats.policy.start_afresh(lambda policy: changes.resume_all(policy, order, now))
                 return words.resumed
             case Cancel():
                 chats = await self._chats.index.chats()
@@ -144,8 +145,9 @@ class Orders:
                 until = phrases.until(locale, record.paused_until or end, since=order.date, zone=rules.time_zone)
                 return phrases.paused(locale, name, until)
             case Resume(name):
-                await self._change(chat, lambda record: changes.resume_chat(record, order))
-                is_paused = policies.is_paused(rules.policy, self._clock.now())
+                now = self._clock.now()
+                await self._change(chat, lambda record: changes.resume_chat(record, order, now))
+                is_paused = policies.is_paused(rules.policy, now)
                 return phrases.resumed(locale, name, still_paused=is_paused)
             case Cancel(name):
                 await self._cancel(chat, order)

@@ -130,7 +130,12 @@ class Performer:
                 await self._finish(record.current)
 
     async def _carry_out_order(self, order: Order, record: ChatRecord) -> str:
-        """Return what answers the owner's message: a decision about a draft, or a command. A note gets nothing."""
+        """Return what answers the owner's message: a decision about a draft, or a command. A note gets nothing.
+
+        Nor does somebody who is the owner no longer.
+        """
+        if self._chat != self._ports.owner_chat:
+            return ""
         if draft := draft_shown_by(record, order.reply_to):
             return await self._approvals.decide(order, draft)
         return await self._orders.carry_out(order) if parse_order(order.text) else ""

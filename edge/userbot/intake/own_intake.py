@@ -139,7 +139,9 @@ class OwnIntake:
         # In doubt it is ours: an owner's message lost costs one pause. But none of ours could be taken for an order.
         in_doubt = message.chat != self._ports.owner_chat
         latest = message.date if in_doubt else message.date + DATE_STEP
-        return latest < max(await chats.created_at(), await chats.restored_at())
+        began = max(await chats.created_at(), await chats.restored_at())
+        # If they began in the future, the clock was set back since: nothing can be told from that.
+        return latest < began <= self._clock.now()
 
     def _report(self, message: OwnMessage, decision: Decision) -> None:
         if decision.effect in (Effect.OWN, Effect.TOO_OLD, Effect.SILENT, Effect.DUPLICATE):

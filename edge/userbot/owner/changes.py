@@ -29,18 +29,21 @@ def pause_chat(record: ChatRecord, since: datetime, until: datetime) -> ChatReco
     return record.having(paused_since=since, paused_until=until)
 
 
-def resume_chat(record: ChatRecord, order: Order) -> ChatRecord:
+def resume_chat(record: ChatRecord, order: Order, now: datetime) -> ChatRecord:
     """End the chat's pause."""
-    if record.paused_until is None or (record.paused_since and record.paused_since > order.date):
+    if record.paused_until is None or _began_after(order, record.paused_since, now):
         return record
     return record.having(paused_since=None, paused_until=None)
 
 
-def resume_all(policy: Policy, order: Order) -> Policy:
+def resume_all(policy: Policy, order: Order, now: datetime) -> Policy:
     """End the pause of all chats."""
-    if policy.paused_since and policy.paused_since > order.date:
-        return policy
-    return policies.resume(policy)
+    return policy if _began_after(order, policy.paused_since, now) else policies.resume(policy)
+
+
+def _began_after(order: Order, since: datetime | None, now: datetime) -> bool:
+    """Return whether a pause began after the order. One that has not begun yet began before the clock was set back."""
+    return since is not None and order.date < since <= now
 
 
 def questions_before(record: ChatRecord, chat: str, order: Order) -> tuple[Question, ...]:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from edge.userbot.chat.drafts import may_answer_draft
 from edge.userbot.chat.incoming import OwnMessage
-from edge.userbot.chat.own_messages import is_ours, record_seen
+from edge.userbot.chat.own_messages import add_notice, is_ours, record_seen
 from edge.userbot.chat.record import (
     MAX_NOTICES,
     MAX_ORDERS,
@@ -62,8 +62,8 @@ def finish_order(record: ChatRecord, order: Order, answer: str) -> ChatRecord:
     left = tuple(other for other in record.orders if other.message_id != order.message_id)
     if len(left) == len(record.orders):
         return record
-    notices = (Notice(message_id=order.message_id, text=answer),) if answer else ()
-    return record.having(orders=left, notices=(*record.notices, *notices)[-MAX_NOTICES:])
+    record = record.having(orders=left)
+    return add_notice(record, Notice(message_id=order.message_id, text=answer)) if answer else record
 
 
 def start_afresh(record: ChatRecord, message: OwnMessage, rules: Rules) -> Decision:
