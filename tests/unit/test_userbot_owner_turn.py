@@ -18,6 +18,7 @@ from edge.userbot.rules import Rules
 from events.ids import RequestId
 from events.memory import MemoryRecords
 from events.transport import Channel
+from tests.unit.conftest import Edge, until
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 ID = "1.2.7.0"
@@ -318,3 +319,48 @@ def test_a_flood_of_commands_does_not_make_the_line_that_is_being_sent_the_owner
     line = record.notices[0]
     assert line.message_id == 1
     assert is_ours(record, own(line.text, reply_to=1))
+
+
+async def test_a_line_whose_result_is_lost_and_whose_repeat_is_refused_is_ours(places) -> None:
+    edge = places.edge()
+    tries: list[str] = []
+
+    def fail(text: str) -> None:
+        tries.append(text)
+        raise MessengerError("no answer") if len(tries) == 1 else Undeliverable("USER_IS_BLOCKED")
+
+    places.telegram.after_send = fail
+    await edge.says("/help", 7)
+    await until(lambda: _told(edge))
+    text, reply_to = places.telegram.texts[0]
+    assert len(tries) == 2
+    assert await edge.owner_writes(text, 1001, reply_to=reply_to) is Effect.OWN
+    assert (await edge.ports.chats.load("2")).paused_until is None
+
+
+async def test_a_thinking_line_that_was_not_recorded_is_found_though_a_newer_command_is_answered_first(
+    places,
+) -> None:
+    edge = places.edge(owner_pause=timedelta(0))
+
+    def hang(text: str) -> None:
+        raise MessengerError("no answer")
+
+    places.telegram.after_send = hang
+    await edge.says("Тимоха, как дела?", 7)
+    await places.telegram.count(1)
+    await edge.die()
+    places.telegram.after_send = lambda text: None
+    places.telegram.by_random_id.clear()
+    edge = places.edge(owner_pause=timedelta(0))
+    edge.drivers.hold()
+    await edge.drivers.resume()
+    await edge.says("/help", 8)
+    edge.drivers.release()
+    await edge.answer(7)
+    await edge.idle()
+    assert [reply_to for _, reply_to in places.telegram.texts] == [7, 8, 1001]
+
+
+async def _told(edge: Edge) -> bool:
+    return not (await edge.ports.chats.load("2")).notices

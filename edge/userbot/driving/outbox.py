@@ -8,7 +8,7 @@ import structlog
 
 from edge.userbot.chat.own_messages import SentMessage
 from edge.userbot.chat.record import NO_MESSAGE
-from edge.userbot.driving.messenger import Button, Messenger, PeerFlooded, Undeliverable, UnknownAnswer
+from edge.userbot.driving.messenger import Button, Messenger, MessengerError, PeerFlooded, Undeliverable, UnknownAnswer
 from edge.userbot.formatting.styled_text import FormattedText
 from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
@@ -17,8 +17,12 @@ from observability.spans import Spans
 log = structlog.get_logger(__name__)
 
 
+KINDS = frozenset({"question", "notice", "draft"})
+"""What messages are about. Those of one kind are sent in order."""
+
+
 class Outbox:
-    """Sends the messages of one chat. `check_first`: after a restart, as the first message may already be sent.
+    """Sends the messages of one chat. `check_first`: after a restart, as the first of a kind may already be sent.
 
     `flooded` is called if Telegram considers the account a spammer.
     """
@@ -35,13 +39,15 @@ class Outbox:
         self._chat = chat
         self._messenger = messenger
         self._spans = spans
-        self._check_first = check_first
+        self._to_check = set(KINDS if check_first else ())
         self._flooded = flooded
         self._unknown_answers: tuple[str, int] = "", 0
+        self._failed = ""
+        """The message that was tried last in vain: it may have been sent."""
 
     def check_before_next_send(self) -> None:
         """Look for the next message in the chat before it is sent: it may already be there."""
-        self._check_first = True
+        self._to_check = set(KINDS)
 
     async def send(
         self,
@@ -57,13 +63,13 @@ class Outbox:
 
         `key`, a request id, and `part` identify it. Raises MessengerError (FloodWaited, UnknownAnswer).
         """
-        found = None
+        found, name, kind = None, f"{key} {part}", _kind(part)
         try:
-            if self._check_first:
-                found = await self._find(message.text, reply_to, f"{key} {part} in the chat")
+            if kind in self._to_check:
+                found = await self._find(message.text, reply_to, f"{name} in the chat")
             sent = found
             if sent is None:
-                with self._limit_attempts(f"{key} {part}"), self._spans.send_telegram(RequestId.parse(key), part=index):
+                with self._limit_attempts(name), self._spans.send_telegram(RequestId.parse(key), part=index):
                     sent = await self._messenger.send(
                         self._chat, message, reply_to=reply_to, random_id=random_id(key, part), buttons=buttons
                     )
@@ -71,9 +77,15 @@ class Outbox:
             log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
             if isinstance(error, PeerFlooded):
                 await self._flooded()
-            sent = None
-        # Messages are sent in order: if this one had not been sent before, the next ones were not either.
-        self._check_first = found is not None
+            # An earlier try, of which the result was lost, may have got through.
+            sent = await self._find(message.text, reply_to, f"{name} in the chat") if self._failed == name else None
+        except MessengerError:
+            self._failed = name
+            raise
+        # If this one had not been sent before, the next ones of its kind were not either. Those of another kind may
+        # have been: a new notice is sent before a question's message that was not recorded.
+        if found is None:
+            self._to_check.discard(kind)
         return None if sent is None else SentMessage(sent, message.text, reply_to or NO_MESSAGE)
 
     async def withdraw(self, message_id: int) -> None:
@@ -126,6 +138,12 @@ class Outbox:
             log.warning("message.not_edited", chat=self._chat, message=message_id, error=str(error))
             return False
         return True
+
+
+def _kind(part: str) -> str:
+    if part.startswith("draft"):
+        return "draft"
+    return "question" if part in ("thinking", "failure") or part.isdigit() else "notice"
 
 
 def random_id(request_id: str, part: str) -> int:
