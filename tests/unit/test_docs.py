@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ import yaml
 from cli.commands import COMMANDS, GROUPS
 from docs import settings
 from edge.userbot import phrases
+from edge.userbot.chat.record import Current
 from edge.userbot.settings import UserbotSettings
 
 ROOT = Path(__file__).parents[2]
@@ -215,3 +217,11 @@ def test_every_path_in_contributing_exists():
     named = re.findall(r"`([\w.-]+/[\w./-]*|[\w.-]+\.(?:md|toml|yaml))`", (ROOT / "CONTRIBUTING.md").read_text())
     assert len(named) > 50
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_diagram_of_a_question_has_the_states_of_its_record():
+    """One that waits is not in the record's `current` yet."""
+    diagram = (ROOT / "docs" / "delivery.md").read_text().partition("stateDiagram-v2\n")[2].partition("```")[0]
+    drawn = {state for ends in re.findall(r"(\S+) --> (\S+):", diagram) for state in ends}
+    assert isinstance(Current.state, property)
+    assert drawn == {"[*]", "waiting", *get_args(get_type_hints(Current.state.fget)["return"])}
