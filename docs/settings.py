@@ -71,10 +71,10 @@ died while it wrote. Questions that were asked before keep the rules of that tim
 
 In compose put the file into `./config`, which all our containers see, read-only. They run as user 10001, who must be
 able to read it (`chmod 644 config/timokha.toml`); secrets are better kept in `.env`, because compose gives each
-service only its own. What `compose.yaml` sets, such as the addresses of its services, wins over the file. A line of `.env`
-is part of a container's environment there and needs `make up`; only the file changes rules without a restart. In a pod or
-container of your own, mount the folder, not the file: a mounted file stays the old one when an editor or a ConfigMap
-replaces it."""
+service only its own. What `compose.yaml` sets, such as the addresses of its services, wins over the file. A line of
+`.env` is part of a container's environment there and needs `make up`; only the file changes rules without a restart.
+In a pod or container of your own, mount the folder, not the file: a mounted file stays the old one when an editor or a
+ConfigMap replaces it."""
 
 EXAMPLE = """\
 # Written by `make docs`. Copy to .env and fill in what you need; a commented line shows the default, if there is one.
