@@ -14,15 +14,16 @@ from typing import Any
 class Logbook:
     """By chat and message: what was asked of a model, when it was ignored as busy, and when it was settled.
 
-    `joined`: with questions whose draft waits. `outcomes`: how those were settled. By chat: when Telegram refused an
-    answer for good. `owner_wrote`: when which message was taken for the owner's. A killed process takes the lines with
-    it that it had not written.
+    `joined`: with questions whose draft waits; `first`: in a chat without any. `outcomes`: how those were settled. By
+    chat: when Telegram refused an answer for good. `owner_wrote`: when which message was taken for the owner's. A killed
+    process takes the lines with it that it had not written.
     """
 
     asked: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     ignored: dict[tuple[str, str], float] = field(default_factory=dict)
     settled: dict[tuple[str, str], float] = field(default_factory=dict)
     joined: set[tuple[str, str]] = field(default_factory=set)
+    first: set[tuple[str, str]] = field(default_factory=set)
     outcomes: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     owner_wrote: dict[int, float] = field(default_factory=dict)
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -35,8 +36,8 @@ def read(path: Path) -> Logbook:
         match line["event"]:
             case "message.received" if line["effect"] in ("asked", "queued", "joined"):
                 book.asked[line["chat"], str(line["message"])].append(at)
-                if line["effect"] == "joined":
-                    book.joined.add((line["chat"], str(line["message"])))
+                found = {"joined": book.joined, "asked": book.first}.get(line["effect"], set())
+                found.add((line["chat"], str(line["message"])))
             case "message.received" if line["effect"] in ("owner_wrote", "owner_took_over"):
                 book.owner_wrote.setdefault(int(line["message"]), at)
             case "message.received" if line["effect"] == "ignored_busy":

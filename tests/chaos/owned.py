@@ -57,8 +57,13 @@ class Owned:
 
     def _follower(self, question: Question) -> Question | None:
         """The question that it was joined with, if it was."""
-        later = (q for q in self._asked if q.user == question.user and q.message_id > question.message_id)
-        return next((q for q in later if (str(q.user), str(q.message_id)) in self._book.joined), None)
+        for later in (q for q in self._asked if q.user == question.user and q.message_id > question.message_id):
+            key = str(later.user), str(later.message_id)
+            if key in self._book.joined:
+                return later
+            if key in self._book.first:
+                return None  # by then it was over
+        return None
 
     def _expired(self, question: Question) -> tuple[str, float] | None:
         """Nobody decided in time."""

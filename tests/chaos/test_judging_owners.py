@@ -155,3 +155,13 @@ def test_a_message_taken_for_the_owners_is_found_without_an_owner_too() -> None:
 def test_a_pause_that_is_not_taken_back_yet_lasts() -> None:
     assert did("pause", 100, 5, done_at=101).holds_at(10**9)
     assert not did("pause", 100, 5).holds_at(FOR_EVER)
+
+
+@pytest.mark.parametrize(("first", "kind"), [(set(), "expired"), ({(str(ANNA), "6")}, None)])
+def test_a_question_shares_the_fate_of_the_next_one_that_was_joined_with_it(make_owned, first, kind) -> None:
+    questions = [a_question(5, 100), a_question(6, 101), a_question(7, 102)]
+    log = settled(7, "expired")
+    log.joined, log.first = {(str(ANNA), "7")}, first
+    owned = make_owned(questions, log=log, approving=[ANNA])
+    explained = owned.explain(questions[0], never_asked=False, counted=0)
+    assert (explained and explained[0]) == kind
