@@ -15,8 +15,8 @@ class Logbook:
     """By chat and message: what was asked of a model, when it was ignored as busy, and when it was settled.
 
     `joined`: with questions whose draft waits; `first`: in a chat without any. `outcomes`: how those were settled. By
-    chat: when Telegram refused an answer for good. `owner_wrote`: when which message was taken for the owner's. A killed
-    process takes the lines with it that it had not written.
+    chat: when Telegram refused an answer for good. `owner_wrote`: when which message was taken for the owner's. A
+    killed process takes the lines with it that it had not written.
     """
 
     asked: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
