@@ -256,5 +256,6 @@ def test_no_story_breaks_a_promise() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_ten_thousand_stories_break_no_promise() -> None:
     run_state_machine_as_test(Story, settings=settings(max_examples=10_000, stateful_step_count=30))

@@ -169,12 +169,12 @@ def test_every_change_of_the_policy_is_idempotent_and_survives_the_store(
     policy: Policy, now: datetime, length: timedelta, who: str
 ) -> None:
     changes = [
-        lambda policy: pause(policy, now, now + length),
+        lambda policy: pause(policy, now, now + length, now),
         lambda policy: pause_for_flood(policy, now),
         lambda policy: allow(policy, who),
         lambda policy: deny(policy, who),
         lambda policy: tell_owner(policy, now),
-        resume,
+        lambda policy: resume(policy, now),
     ]
     for change in changes:
         changed = change(policy)

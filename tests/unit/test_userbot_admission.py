@@ -145,7 +145,7 @@ def test_the_line_comes_again_the_next_day_or_after_the_clock_was_set_back() -> 
 
 
 def test_what_a_pause_or_the_limit_of_a_minute_holds_back_gets_no_line() -> None:
-    paused = taken(policy=policies.pause(Policy(), NOW, FOR_EVER), refused="line")
+    paused = taken(policy=policies.pause(Policy(), NOW, FOR_EVER, NOW), refused="line")
     assert (paused.effect, said(paused)) == (Effect.PAUSED, [])
     full = taken(record=ChatRecord(rate=Rate(since=NOW, answers=20)), refused="line")
     assert (full.effect, said(full)) == (Effect.TOO_MANY, [])
@@ -155,7 +155,7 @@ def test_what_a_pause_or_the_limit_of_a_minute_holds_back_gets_no_line() -> None
 @pytest.mark.parametrize("text", ["Тимоха, раз", "Тимоха,"])
 def test_a_pause_holds_back_questions_until_it_ends_but_no_command(where, text) -> None:
     record = ChatRecord(paused_since=NOW, paused_until=NOW + HOUR) if where == "chat" else ChatRecord()
-    policy = policies.pause(Policy(), NOW, NOW + HOUR) if where == "all" else Policy()
+    policy = policies.pause(Policy(), NOW, NOW + HOUR, NOW) if where == "all" else Policy()
     almost = NOW + HOUR - timedelta(microseconds=1)
     assert taken(text, record=record, policy=policy, now=almost).effect == Effect.PAUSED
     assert taken("/help", record=record, policy=policy).effect == Effect.HELPED

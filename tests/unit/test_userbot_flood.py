@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -94,7 +94,7 @@ async def test_the_question_in_preparation_counts_as_undeliverable_and_its_chat_
         await edge.idle()
     assert [line["outcome"] for line in logs if line["event"] == "question.settled"] == ["undeliverable"]
     flooded.lasts = False
-    await edge.ports.chats.policy.change(resume)
+    await edge.ports.chats.policy.change(lambda policy: resume(policy, datetime.now(UTC)))
     assert await edge.says("Тимоха, два", 2) == Effect.ASKED
 
 
@@ -163,7 +163,7 @@ async def test_a_policy_that_cant_be_read_and_an_owners_record_that_cant_be_read
     await edge.says("/help", 1)
     await edge.idle()
     assert len(flooded.tries) == 1
-    await edge.ports.chats.policy.start_afresh(resume)
+    await edge.ports.chats.policy.start_afresh(lambda policy: resume(policy, datetime.now(UTC)))
     await places.records.save("1.1", b"{nonsense", None)
     await edge.says("/set_context_length 5", 2)
     await told(places, edge)

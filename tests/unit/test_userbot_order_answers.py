@@ -125,7 +125,7 @@ def test_the_status_tells_pauses_quiet_hours_and_counts() -> None:
         ENGLISH,
         quiet_hours=(QuietHours.parse("23:00-07:30"),),
         time_zone=timezone(timedelta(hours=3)),
-        policy=pause(Policy(), NOW, NOW + timedelta(hours=2)),
+        policy=pause(Policy(), NOW, NOW + timedelta(hours=2), NOW),
     )
     records = {
         "2": answering(question()).having(waiting=(question(),), rate=Rate(day="2026-11-27", today=3)),
@@ -148,8 +148,8 @@ def test_the_status_tells_pauses_quiet_hours_and_counts() -> None:
     ("policy", "line"),
     [
         (Policy(), "I answer."),
-        (pause(Policy(), NOW, FOR_EVER), "Paused: I answer no one until you send /resume."),
-        (pause(Policy(), NOW - timedelta(hours=2), NOW), "I answer."),
+        (pause(Policy(), NOW, FOR_EVER, NOW), "Paused: I answer no one until you send /resume."),
+        (pause(Policy(), NOW - timedelta(hours=2), NOW, NOW), "I answer."),
         (
             Policy(paused_since=NOW, paused_until=NOW + timedelta(hours=1), paused_by=BY_FLOOD),
             "Telegram took the account for a spammer: I answer no one until 13:00 UTC. End the pause with /resume",

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.userbot.chat import policy as policies
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy
 from edge.userbot.chat.record import (
@@ -236,7 +237,7 @@ def asking(question: Question) -> Current:
 @given(RECORDS, st.timedeltas(timedelta(minutes=1), timedelta(days=365)), st.sampled_from(["2", "-1001234567890"]))
 def test_an_order_that_is_repeated_changes_nothing_more_in_a_chat(record, time, chat) -> None:
     for change in (
-        lambda record: pause_chat(record, ORDER.date, ORDER.date + time),
+        lambda record: pause_chat(record, ORDER.date, ORDER.date + time, NOW),
         lambda record: resume_chat(record, ORDER, NOW),
         lambda record: cancel(record, chat, ORDER).record,
     ):
@@ -259,13 +260,29 @@ def test_an_order_that_is_repeated_changes_nothing_more_in_the_policy(allowed, d
 
 
 def test_a_pause_does_not_shorten_a_longer_one() -> None:
-    record = pause_chat(ChatRecord(), NOW, FOR_EVER)
-    assert pause_chat(record, NOW, NOW + hours(1)) is record
+    record = pause_chat(ChatRecord(), NOW, FOR_EVER, NOW)
+    assert pause_chat(record, NOW, NOW + hours(1), NOW) is record
+
+
+def test_a_pause_that_is_read_after_a_later_order_to_resume_does_not_begin() -> None:
+    """While Telegram does not show what was missed, new messages are read before older ones."""
+    before, after = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
+    record = resume_chat(ChatRecord(), ORDER, NOW)
+    assert pause_chat(record, before, FOR_EVER, NOW) is record
+    assert pause_chat(record, after, FOR_EVER, after).paused_until == FOR_EVER
+    policy = resume_all(Policy(), ORDER, NOW)
+    assert policies.pause(policy, before, FOR_EVER, NOW) is policy
+    assert policies.pause(policy, after, FOR_EVER, after).paused_until == FOR_EVER
+
+
+def test_an_order_to_resume_of_a_wrong_clock_prevents_no_pause() -> None:
+    record = ChatRecord(resumed_at=NOW + hours(5))
+    assert pause_chat(record, NOW, FOR_EVER, NOW).paused_until == FOR_EVER
 
 
 def test_resuming_leaves_a_pause_that_began_after_the_order() -> None:
     late = NOW + timedelta(seconds=1)
-    record = pause_chat(ChatRecord(), late, late + hours(1))
+    record = pause_chat(ChatRecord(), late, late + hours(1), late)
     policy = Policy(paused_since=late, paused_until=late + hours(1))
     assert resume_chat(record, ORDER, late) is record
     assert resume_all(policy, ORDER, late) is policy
@@ -273,7 +290,7 @@ def test_resuming_leaves_a_pause_that_began_after_the_order() -> None:
 
 def test_resuming_ends_a_pause_from_before_the_clock_was_set_back() -> None:
     wrong = NOW + hours(5)
-    record = pause_chat(ChatRecord(), wrong, FOR_EVER)
+    record = pause_chat(ChatRecord(), wrong, FOR_EVER, NOW)
     policy = Policy(paused_since=wrong, paused_until=FOR_EVER)
     assert resume_chat(record, ORDER, NOW).paused_until is None
     assert resume_all(policy, ORDER, NOW).paused_until is None

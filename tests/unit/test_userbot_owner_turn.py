@@ -98,6 +98,13 @@ def test_an_owner_who_writes_a_lot_costs_few_changes_of_the_record() -> None:
     assert record.paused_until >= NOW + timedelta(seconds=600 + 540)
 
 
+def test_a_message_of_the_owner_from_before_they_resumed_the_chat_does_not_pause_it_again() -> None:
+    resumed = ChatRecord(resumed_at=NOW + timedelta(seconds=1))
+    later = NOW + timedelta(seconds=2)
+    assert take_own(resumed, own("привет"), RULES, later).record.paused_until is None
+    assert take_own(resumed, own("привет", date=later), RULES, later).record.paused_until == later + PAUSE
+
+
 def test_the_same_message_of_the_owner_fetched_again_changes_nothing() -> None:
     once = take_own(THINKING, own("сам"), RULES, NOW).record
     again = take_own(once, own("сам"), RULES, NOW + timedelta(minutes=1))

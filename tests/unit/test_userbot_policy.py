@@ -64,16 +64,16 @@ def test_what_is_not_a_policy_of_a_known_version_is_no_policy(value) -> None:
 
 
 def test_a_pause_ends_by_itself_or_with_resume() -> None:
-    paused = pause(Policy(), NOW, NOW + HOUR)
+    paused = pause(Policy(), NOW, NOW + HOUR, NOW)
     assert (is_paused(paused, NOW), is_paused(paused, NOW + HOUR)) == (True, False)
-    assert not is_paused(resume(paused), NOW)
-    assert resume(Policy()) == Policy()
+    assert not is_paused(resume(paused, NOW), NOW)
+    assert resume(Policy(), NOW) == Policy(resumed_at=NOW)
 
 
 def test_no_pause_shortens_another() -> None:
     flooded = pause_for_flood(Policy(), NOW)
-    assert pause(flooded, NOW, NOW + HOUR) is flooded
-    longer = pause(flooded, NOW, FOR_EVER)
+    assert pause(flooded, NOW, NOW + HOUR, NOW) is flooded
+    longer = pause(flooded, NOW, FOR_EVER, NOW)
     assert (longer.paused_until, longer.paused_by) == (FOR_EVER, BY_OWNER)
     assert pause_for_flood(longer, NOW) is longer
 
@@ -83,7 +83,7 @@ def test_a_flood_pauses_once_and_again_only_after_that() -> None:
     assert (flooded.paused_until, flooded.paused_by, flooded.owner_told) == (NOW + FLOOD_PAUSE, BY_FLOOD, False)
     assert pause_for_flood(flooded, NOW + HOUR) is flooded
     assert pause_for_flood(flooded, NOW + FLOOD_PAUSE).paused_until == NOW + 2 * FLOOD_PAUSE
-    assert pause_for_flood(pause(Policy(), NOW, NOW + HOUR), NOW).paused_by == BY_FLOOD
+    assert pause_for_flood(pause(Policy(), NOW, NOW + HOUR, NOW), NOW).paused_by == BY_FLOOD
 
 
 def test_a_person_is_on_one_list_at_a_time() -> None:
@@ -146,9 +146,9 @@ async def test_a_policy_that_cant_be_read_pauses_everything_and_says_what_to_do_
     [line] = [line for line in logs if line["event"] == "policy.unreadable"]
     assert "/resume" in line["error"]
     with pytest.raises(UnreadableRecord):
-        await kept.change(resume)
-    await kept.start_afresh(resume)
-    assert await kept.load() == Policy()
+        await kept.change(lambda policy: resume(policy, NOW))
+    await kept.start_afresh(lambda policy: resume(policy, NOW))
+    assert await kept.load() == Policy(resumed_at=NOW)
 
 
 async def test_the_chats_of_an_account_do_not_include_its_policy() -> None:

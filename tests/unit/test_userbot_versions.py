@@ -40,6 +40,7 @@ CONTENT[2] = (
     " notices.key orders.text paused_since paused_until rate.day rate.today recalled refused_at sent unconfirmed.digest"
     " unconfirmed.reply_to unconfirmed.withdraw waiting.approve waiting.asker waiting.max_new_tokens"
     " waiting.persona withdrawn wrote_first"
+    " resumed_at"
 )
 """What the records of each schema have."""
 

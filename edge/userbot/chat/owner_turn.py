@@ -12,7 +12,7 @@ from edge.userbot.chat.own_messages import (
     record_seen,
     record_sent,
 )
-from edge.userbot.chat.policy import is_within
+from edge.userbot.chat.policy import is_over, is_within
 from edge.userbot.chat.question_progress import record_part_sent, record_thinking_line
 from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Question
 from edge.userbot.chat.transitions import Decision, Effect
@@ -60,9 +60,14 @@ def drop_questions(record: ChatRecord, questions: tuple[Question, ...]) -> ChatR
 
 
 def pause(record: ChatRecord, since: datetime, length: timedelta, now: datetime) -> ChatRecord:
-    """Return `record` paused for `length` from `since`, or as it was if its pause lasts, and hardly less long."""
+    """Return `record` paused for `length` from `since`, or as it was if its pause lasts, and hardly less long.
+
+    The owner may have ended this pause: `/resume` may be read first.
+    """
     until = since + length
     is_paused = is_within(record.paused_since, record.paused_until, now)
+    if is_over(record.resumed_at, since, now):
+        return record
     if is_paused and record.paused_until and until - record.paused_until <= length / SAVED_SHARE:
         return record
     return record.having(paused_since=since, paused_until=until)

@@ -23,7 +23,8 @@ BY_OWNER, BY_FLOOD, UNREADABLE = "owner", "flood", "unreadable"
 class Policy(BaseModel):
     """`Policy()` is that of an account whose owner has decided nothing.
 
-    `paused_since`, `paused_until`, `paused_by`: the pause of all chats, if there is one. `owner_told`: the owner knows
+    `paused_since`, `paused_until`, `paused_by`: the pause of all chats, if there is one. `resumed_at`: when
+    the owner last ended one. `owner_told`: the owner knows
     of a pause that they did not ask for. `allowed`, `denied`: entries of `People` added by commands. `answers`: asked
     for on `day` in all chats, a date in the owner's time zone; `counted`: the newest of their requests.
     """
@@ -33,6 +34,7 @@ class Policy(BaseModel):
     paused_since: Moment | None = None
     paused_until: Moment | None = None
     paused_by: str = ""
+    resumed_at: Moment | None = None
     owner_told: bool = False
     allowed: Annotated[tuple[str, ...], Field(max_length=MAX_ENTRIES)] = ()
     denied: Annotated[tuple[str, ...], Field(max_length=MAX_ENTRIES)] = ()
@@ -66,9 +68,9 @@ def from_json(value: bytes) -> Policy:
     return policy
 
 
-def pause(policy: Policy, since: datetime, until: datetime) -> Policy:
-    """Pause all chats as the owner asks, not shortening another pause."""
-    if _is_paused_for_longer(policy, since, until):
+def pause(policy: Policy, since: datetime, until: datetime, now: datetime) -> Policy:
+    """Pause all chats as the owner asked at `since`, not shortening another pause, unless they resumed later."""
+    if _is_paused_for_longer(policy, since, until) or is_over(policy.resumed_at, since, now):
         return policy
     return policy.having(paused_since=since, paused_until=until, paused_by=BY_OWNER, owner_told=True)
 
@@ -93,11 +95,11 @@ def tell_owner(policy: Policy, until: datetime) -> Policy:
     return policy.having(owner_told=True) if untold_flood(policy) == until else policy
 
 
-def resume(policy: Policy) -> Policy:
+def resume(policy: Policy, at: datetime) -> Policy:
     """End the pause of all chats, whatever it was for."""
-    if policy.paused_until is None:
+    if policy.paused_until is None and policy.resumed_at == at:
         return policy
-    return policy.having(paused_since=None, paused_until=None, paused_by="", owner_told=False)
+    return policy.having(paused_since=None, paused_until=None, paused_by="", resumed_at=at, owner_told=False)
 
 
 def allow(policy: Policy, entry: str) -> Policy:
@@ -135,6 +137,11 @@ def is_within(since: datetime | None, until: datetime | None, now: datetime) -> 
     if until is None or now >= until:
         return False
     return since is None or since - now < until - since
+
+
+def is_over(resumed_at: datetime | None, since: datetime, now: datetime) -> bool:
+    """Return whether a pause that began at `since` was ended after that: orders may be read in another order."""
+    return resumed_at is not None and since < resumed_at <= now
 
 
 def _is_paused_for_longer(policy: Policy, now: datetime, until: datetime) -> bool:

@@ -225,7 +225,8 @@ class ChatRecord(_StoredModel):
 
     `deleted_to` is the message of the last `/delete_history`: nothing asked up to it may stay anywhere.
     `sent`: our newest messages. `unconfirmed`: messages that may have been sent. `withdrawn`: our messages to delete.
-    `paused_since`, `paused_until`: there are no answers in between. `refused_at`: when a person last got a line that
+    `paused_since`, `paused_until`: there are no answers in between. `resumed_at`: when the owner last
+    ended that. `refused_at`: when a person last got a line that
     they get no answer. `wrote_first`: whether the first message of the chat is the other person's, None if that was
     not looked up. `recalled`: requests whose drafts must disappear from the owner's chat. `decided_by`: the owner's
     message that last decided about a draft of this chat. Only the owner's own chat has `orders` and `drafts`.
@@ -246,6 +247,7 @@ class ChatRecord(_StoredModel):
     withdrawn: Annotated[tuple[MessageId, ...], NEW] = ()
     paused_since: Annotated[Moment | None, NEW] = None
     paused_until: Annotated[Moment | None, NEW] = None
+    resumed_at: Annotated[Moment | None, NEW] = None
     refused_at: Annotated[Moment | None, NEW] = None
     wrote_first: Annotated[bool | None, Field(exclude_if=lambda value: value is None)] = None
     recalled: Annotated[tuple[str, ...], NEW] = ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -92,17 +93,15 @@ class Orders:
         return (words.allowed if isinstance(parsed, Allow) else words.denied).format(who=", ".join(who))
 
     async def _change_all(self, parsed: Pause | Resume | Cancel, order: Order, rules: Rules) -> str:
-        words = phrases.words(rules.locale)
+        words, now = phrases.words(rules.locale), self._clock.now()
         match parsed:
             case Pause():
                 end = changes.end_of(parsed, order)
-                policy = await self._change_policy(lambda policy: policies.pause(policy, order.date, end))
+                policy = await self._change_policy(lambda policy: policies.pause(policy, order.date, end, now))
                 if policy is None:
                     return words.unreadable_policy
-                until = phrases.until(rules.locale, policy.paused_until or end, since=order.date, zone=rules.time_zone)
-                return phrases.paused(rules.locale, ALL, until)
+                return self._paused(ALL, policy.paused_until, order, rules)
             case Resume():
-                now = self._clock.now()
                 await self._chats.policy.start_afresh(lambda policy: changes.resume_all(policy, order, now))
                 return words.resumed
             case Cancel():
@@ -137,21 +136,26 @@ class Orders:
             return words.unreadable_chat.format(chat=name)
 
     async def _change_found(self, parsed: Pause | Resume | Cancel, chat: str, order: Order, rules: Rules) -> str:
-        locale = rules.locale
+        locale, now = rules.locale, self._clock.now()
         match parsed:
             case Pause(name):
                 end = changes.end_of(parsed, order)
-                record = await self._change(chat, lambda record: changes.pause_chat(record, order.date, end))
-                until = phrases.until(locale, record.paused_until or end, since=order.date, zone=rules.time_zone)
-                return phrases.paused(locale, name, until)
+                record = await self._change(chat, lambda record: changes.pause_chat(record, order.date, end, now))
+                return self._paused(name, record.paused_until, order, rules)
             case Resume(name):
-                now = self._clock.now()
                 await self._change(chat, lambda record: changes.resume_chat(record, order, now))
                 is_paused = policies.is_paused(rules.policy, now)
                 return phrases.resumed(locale, name, still_paused=is_paused)
             case Cancel(name):
                 await self._cancel(chat, order)
                 return phrases.cancelled(locale, name)
+
+    def _paused(self, chat: str, until: datetime | None, order: Order, rules: Rules) -> str:
+        """Return until when `chat`, or ALL, is paused; None if the owner resumed it after the order."""
+        if until is None:
+            return phrases.resumed(rules.locale, chat, still_paused=False)
+        end = phrases.until(rules.locale, until, since=order.date, zone=rules.time_zone)
+        return phrases.paused(rules.locale, chat, end)
 
     async def _cancel(self, chat: str, order: Order) -> None:
         decision = await self._chats.change(chat, lambda record: changes.cancel(record, chat, order))

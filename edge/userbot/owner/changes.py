@@ -8,7 +8,7 @@ from datetime import datetime
 
 from edge.userbot.chat import policy as policies
 from edge.userbot.chat.owner_turn import drop_questions, older_questions
-from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy, is_within
+from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy, is_over, is_within
 from edge.userbot.chat.record import ChatRecord, Order, Question
 from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.owner.orders import Pause
@@ -22,8 +22,10 @@ def end_of(pause: Pause, order: Order) -> datetime:
     return order.date + pause.time if pause.time else FOR_EVER
 
 
-def pause_chat(record: ChatRecord, since: datetime, until: datetime) -> ChatRecord:
-    """Pause the chat, not shortening another pause."""
+def pause_chat(record: ChatRecord, since: datetime, until: datetime, now: datetime) -> ChatRecord:
+    """Pause the chat as the owner asked at `since`, not shortening another pause, unless they resumed it later."""
+    if is_over(record.resumed_at, since, now):
+        return record
     if record.paused_until and record.paused_until >= until and is_within(record.paused_since, until, since):
         return record
     return record.having(paused_since=since, paused_until=until)
@@ -31,14 +33,18 @@ def pause_chat(record: ChatRecord, since: datetime, until: datetime) -> ChatReco
 
 def resume_chat(record: ChatRecord, order: Order, now: datetime) -> ChatRecord:
     """End the chat's pause."""
-    if record.paused_until is None or _began_after(order, record.paused_since, now):
+    if _began_after(order, record.paused_since, now) or is_over(record.resumed_at, order.date, now):
         return record
-    return record.having(paused_since=None, paused_until=None)
+    if record.paused_until is None and record.resumed_at == order.date:
+        return record
+    return record.having(paused_since=None, paused_until=None, resumed_at=order.date)
 
 
 def resume_all(policy: Policy, order: Order, now: datetime) -> Policy:
     """End the pause of all chats."""
-    return policy if _began_after(order, policy.paused_since, now) else policies.resume(policy)
+    if _began_after(order, policy.paused_since, now) or policies.is_over(policy.resumed_at, order.date, now):
+        return policy
+    return policies.resume(policy, order.date)
 
 
 def _began_after(order: Order, since: datetime | None, now: datetime) -> bool:

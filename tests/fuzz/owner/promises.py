@@ -64,7 +64,8 @@ class Promises:
             self.broken.append(f"the owner's message {post.id} counts as ours")
         if post.by == "owner" and post.chat != OWNER and self.rules.owner_pause:
             self.cuts[post.chat].append((moment, post.id, "the owner wrote"))
-        if effect in DELETED:
+        # A duplicate: an edge that died since had stored it already.
+        if effect in DELETED or (effect is Effect.DUPLICATE and post.said == "/delete_history"):
             self.cuts[post.chat].append((moment, post.id, "the history was deleted"))
 
     def on_posted(self, post: Post) -> None:
