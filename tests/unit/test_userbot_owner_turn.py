@@ -26,7 +26,7 @@ QUESTION = Question(message_id=7, text="как дела?", locale="en", asked_at
 ASKING = ChatRecord(current=ask(QUESTION, RequestId("1", "2", "7"), NOW + timedelta(seconds=120)))
 LINE = phrases.thinking("en", ID)
 THINKING = record_thinking_line(record_sent(ASKING, SentMessage(1001, LINE, 7)), ID, 1001)
-LONG = "ab cd. " * 2000
+LONG = " ".join(str(number) for number in range(3000))
 PAUSE = timedelta(minutes=10)
 RULES = Rules(owner_pause=PAUSE)
 
@@ -371,3 +371,28 @@ async def test_a_thinking_line_that_was_not_recorded_is_found_though_a_newer_com
 
 async def _told(edge: Edge) -> bool:
     return not (await edge.ports.chats.load("2")).notices
+
+
+async def test_an_earlier_answer_in_the_same_words_is_not_taken_for_the_one_that_is_looked_for(
+    places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier command was deleted, so its answer replies to none any more."""
+    edge = places.edge()
+    await edge.says("/set_context_length 5", 7)
+    await until(lambda: _told(edge))
+
+    def away(text: str) -> None:
+        raise MessengerError("no answer")
+
+    async def find_own(chat: str, text: str, *, reply_to: int | None) -> int | None:
+        return 1001
+
+    places.telegram.before_send = away
+    await edge.says("/set_context_length 5", 8)
+    await edge.die()
+    places.telegram.before_send = lambda text: None
+    monkeypatch.setattr(places.telegram, "find_own", find_own)
+    edge = places.edge()
+    await edge.drivers.resume()
+    await until(lambda: _told(edge))
+    assert [reply_to for _, reply_to in places.telegram.texts] == [7, 8]

@@ -42,6 +42,8 @@ class Outbox:
         self._to_check = set(KINDS if check_first else ())
         self._flooded = flooded
         self._unknown_answers: tuple[str, int] = "", 0
+        self.recorded: Collection[int] = ()
+        """Our messages that the chat's record knows: none of them is the one that is looked for."""
         self._failed = ""
         """The message that was tried last in vain: it may have been sent."""
 
@@ -112,10 +114,11 @@ class Outbox:
         """
         try:
             with self._limit_attempts(what):
-                return await self._messenger.find_own(self._chat, text, reply_to=reply_to)
+                found = await self._messenger.find_own(self._chat, text, reply_to=reply_to)
         except Undeliverable as error:
             log.warning("chat.not_looked_into", chat=self._chat, error=str(error))
             return None
+        return None if found in self.recorded else found
 
     @contextmanager
     def _limit_attempts(self, what: str) -> Iterator[None]:

@@ -74,6 +74,7 @@ class Performer:
 
     async def perform(self, step: Step, record: ChatRecord, *, due_since: datetime) -> None:
         """Carry out `step` and change the record accordingly. Its spans begin when it became due."""
+        self._outbox.recorded = record.sent
         with self._step_span(step, record.current, due_since):
             await self._carry_out(step, record)
 

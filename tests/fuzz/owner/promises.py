@@ -240,6 +240,14 @@ class Promises:
             if 0 < limit < number:
                 self.broken.append(f"{number} answers on {day} in {chat}")
 
+    def _may_be_cancelled(self, asked: Post) -> bool:
+        """Return whether there is a later order to cancel whose answer Telegram has refused."""
+        return any(
+            post.chat == OWNER and post.said.startswith("/cancel") and post.id > asked.id
+            for post in self.telegram.posts.values()
+            if post.id not in self.answered_at
+        )
+
     def _check_answered(self, asked: Post) -> None:
         """It has the whole outcome, unless somebody has cut it off or the owner has not approved it."""
         outcomes = self.outcomes(asked)
@@ -247,7 +255,7 @@ class Promises:
             self.broken.append(f"{asked.id} is answered although the owner was told that it is not")
         cut = any(asked.id < before for _, before, _ in self.cuts[asked.chat])
         doubtful = self.needs_approval(asked) or self.rules.approve == "new"
-        if cut or (doubtful and not self._was_told(asked, SENDING)):
+        if cut or self._may_be_cancelled(asked) or (doubtful and not self._was_told(asked, SENDING)):
             return
         whole = [[text] for text in FAILURES] + self._answers(asked)
         if outcomes not in whole:

@@ -114,14 +114,8 @@ class Telegram:
         await self._end(fault)
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
-        return next(
-            (
-                post.id
-                for post in reversed(self.ours(chat))
-                if not post.deleted and post.text == text and post.reply_to in (reply_to, None)
-            ),
-            None,
-        )
+        found = (post for post in reversed(self.ours(chat)) if not post.deleted and post.text == text)
+        return next((post.id for post in found if _replies(post, reply_to)), None)
 
     async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
         raise AssertionError("nothing was lost or restored")
@@ -179,3 +173,9 @@ def as_message(post: Post) -> Message:
             ACCOUNT, post.chat, post.id, post.said, "ru", date, sender=PEOPLE[post.chat], reply_to=post.reply_to
         )
     return OwnMessage(ACCOUNT, post.chat, post.id, post.said, date, post.reply_to)
+
+
+def _replies(post: Post, reply_to: int | None) -> bool:
+    """Return whether it replies to that message, or to none as it may be deleted."""
+    is_later = post.reply_to is None and reply_to is not None and post.id > reply_to
+    return post.reply_to == reply_to or is_later
