@@ -44,7 +44,11 @@ def without_thinking(printed: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("live", "formatting", "five"), [("true", "markdown", "\x1b[1mпять\x1b[22m"), ("false", "plain", "**пять**")]
+    ("live", "formatting", "five"),
+    [
+        ("true", "markdown", "\x1b[1mпять\x1b[22m"),
+        pytest.param("false", "plain", "**пять**", marks=pytest.mark.slow),
+    ],
 )
 async def test_each_answer_is_printed_once_and_whole(make_product, live, formatting, five) -> None:
     product = await make_product(USERBOT_LIVE=live, USERBOT_FORMATTING=formatting, GENERATE_ECHO_DELAY="1.5")

