@@ -143,7 +143,9 @@ class Promises:
         return any(hours.start <= at.hour * 60 + at.minute < hours.end for hours in self.rules.quiet_hours)
 
     def _resumed(self, pause: Post, moment: int) -> bool:
-        return any(order.id > pause.id for order in self._orders("/resume", before=moment))
+        """Return whether the pause may have been ended: Telegram's dates do not order what is of the same second."""
+        orders = self._orders("/resume", before=moment)
+        return any(order.id > pause.id or _second(order) == _second(pause) for order in orders)
 
     def needs_approval(self, asked: Post) -> bool:
         """Return whether it surely does."""
@@ -289,3 +291,7 @@ def _pause(order: Post) -> tuple[datetime, str]:
     for word in order.said.split()[1:]:
         chat, time = (chat, times[word]) if word in times else (_chat(word), time)
     return order.at.replace(microsecond=0) + time, chat
+
+
+def _second(post: Post) -> datetime:
+    return post.at.replace(microsecond=0)
