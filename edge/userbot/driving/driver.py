@@ -199,7 +199,8 @@ class Driver:
             await self._performer.perform(step, record, due_since=self._due_since)
             if isinstance(step, Notify | Withdraw | Think | Deliver | ShowDraft):
                 self._send_pauses.reset()
-            if not self.woken.is_set():
+            # The question's next step was due before a step beside it, e.g. before its draft is recalled.
+            if not beside and not self.woken.is_set():
                 self._due_since = self._clock.now()
             return True
         due = list(self._seconds_to_next_step(record, now, time))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from edge.userbot.people import CONTACTS, WROTE_FIRST
+from edge.userbot.storage.index import is_chat_token
 from edge.userbot.text import strip_invisible
 
 ALL = "all"
@@ -15,7 +16,6 @@ MAX_NAMED = 20
 """People whom one order names."""
 
 _LINE = re.compile(r"/(?P<name>[a-z_]+)(?:@(?P<whose>\w{1,64}))?(?P<rest>\s.*)?", re.DOTALL | re.IGNORECASE)
-_CHAT = re.compile(r"-?[1-9][0-9]{0,18}")
 _USERNAME = re.compile(r"@[a-z][a-z0-9_]{2,31}", re.IGNORECASE | re.ASCII)
 _TIME = re.compile(r"(?P<number>[0-9]{1,4})(?P<unit>[mhdмчд]?)", re.IGNORECASE)
 _MINUTES = {"": 1, "m": 1, "м": 1, "h": 60, "ч": 60, "d": 24 * 60, "д": 24 * 60}
@@ -143,7 +143,7 @@ def _pause(arguments: Sequence[str]) -> Pause | None:
 def parse_chat(text: str) -> str | None:
     """Return a chat's id, `@username` in lower case, or `ALL`; None for anything else."""
     text = text.lower()
-    return text if text == ALL or _CHAT.fullmatch(text) or _USERNAME.fullmatch(text) else None
+    return text if text == ALL or is_chat_token(text) or _USERNAME.fullmatch(text) else None
 
 
 def parse_time(text: str) -> timedelta | None:
