@@ -9,17 +9,12 @@ from random import Random
 
 import structlog
 
-from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
-from edge.userbot.chat.transitions import Effect
+from edge.userbot.account_edge import AccountEdge, EdgeContext
+from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.current_rules import CurrentRules
-from edge.userbot.driving.drivers import Drivers, Hints
-from edge.userbot.driving.ports import Ports
-from edge.userbot.driving.replies import Replies
+from edge.userbot.intake.account_updates import Keyed
 from edge.userbot.intake.catch_up import CatchUp
-from edge.userbot.intake.intake import Intake
-from edge.userbot.intake.own_intake import OwnIntake
 from edge.userbot.settings import NOBODY_APPROVES, UserbotSettings
-from edge.userbot.storage.chats import open_chats
 from edge.userbot.storage.watermark import Watermark
 from edge.userbot.telegram import session, session_file
 from edge.userbot.telegram.api import SessionRevoked, TelegramApi
@@ -33,17 +28,13 @@ from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events import subjects
 from events.errors import SettingsError
 from events.health.keeping import Health, health_file
-from events.jetstream.connection import JetStream, connect
-from events.jetstream.core_nats import listen_for_progress, listen_for_wakes
-from events.jetstream.log import JetStreamLog
+from events.jetstream.connection import connect
 from events.jetstream.records import JetStreamRecords
-from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import connection_problem, keep_topology
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import finish, run_all, until_stopped
-from events.transport import Channel
 from observability.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
@@ -97,32 +88,16 @@ async def _answer(
             session.report_reconnects(client, reconnected=updates.reconnected, revoked=api.revoked)
             ensure = partial(_ensure, topology, account)
             await ensure()
-            ports = Ports(
-                account=account,
-                chats=await open_chats(js, account, retrying=retrying),
-                log=JetStreamLog(js),
-                messenger=TelegramMessenger(client, api, rate=settings.sends_per_second, on_updates=updates.take),
-                sampling=settings.sampling,
-                deadline=settings.deadline,
-                telemetry=telemetry,
-                retrying=retrying,
-                formatted=settings.formatting == "markdown",
-                rules=rules,
+            edge = await AccountEdge.open(
+                EdgeContext(js, settings, rules, telemetry, retrying, time.clock_offset),
+                account,
+                TelegramMessenger(client, api, rate=settings.sends_per_second, on_updates=updates.take),
                 owner_chat=_owner_chat(settings, account, is_bot=api.is_bot),
+                by_bot=api.is_bot,
+                names=lambda: updates.names.active,
             )
-            drivers = Drivers(ports)
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
             watermark = Watermark(stored, account, retrying=retrying)
-            intake = Intake(
-                ports,
-                drivers,
-                rules,
-                names=lambda: updates.names.active,
-                clock_offset=time.clock_offset,
-            )
-            own_intake = OwnIntake(
-                ports, drivers, rules, names=lambda: updates.names.active, clock_offset=time.clock_offset
-            )
             catch_up = CatchUp(
                 TelegramUpdatesSource(
                     api,
@@ -132,30 +107,27 @@ async def _answer(
                     on_other_update=updates.names.learn_from_update,
                 ),
                 watermark,
-                partial(_receive, intake, own_intake),
+                partial(_receive, edge),
                 retrying=retrying,
                 window=settings.catch_up_window,
-                known_since=ports.chats.created_at,
+                known_since=edge.ports.chats.created_at,
                 clock_offset=time.clock_offset,
                 record_fetched=telemetry.metrics.record_catch_up,
-                has_run_before=lambda: drivers.resuming.index_existed,
-            )
-            subscription = await JetStreamSubscription.bind(
-                js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
+                has_run_before=lambda: edge.drivers.resuming.index_existed,
             )
             answers = partial(
                 health.ready_unless, partial(connection_problem, topology), partial(session.connection_problem, client)
             )
-            edge = _Edge(js, drivers, watermark, catch_up, Replies(ports, drivers, subscription), answers)
-            presses = Presses(api, own_intake.receive_press)
+            presses = Presses(api, edge.own_intake.receive_press)
             updates.on_press = presses.put
             updates.listen(account, catch_up.put)
+            whole = _Whole(edge, watermark, catch_up, answers)
             await run_all(
-                edge.run(account),
+                whole.run(account),
                 presses.run(),
                 rules.keep_current(clock),
                 _until_revoked(api.revoked),
-                keep_topology(topology, ensure, clock=retrying.clock, on_recreated=edge.on_store_recreated),
+                keep_topology(topology, ensure, clock=retrying.clock, on_recreated=whole.on_store_recreated),
             )
 
 
@@ -167,47 +139,32 @@ async def _ensure(topology: Topology, account: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Edge:
-    """The parts that run once the account is known."""
+class _Whole:
+    """The edge and what brings it the account's changes."""
 
-    js: JetStream
-    drivers: Drivers
+    edge: AccountEdge
     watermark: Watermark
     catch_up: CatchUp
-    replies: Replies
     answers: Callable[[], None]
     """Called once messages are being taken in."""
 
     async def run(self, account: str) -> None:
         """Run until cancelled. Raises the first error of any part."""
         try:
-            # The owner may have answered by hand meanwhile.
-            self.drivers.hold()
             # An earlier version may have left unfinished chats that are not in the index.
-            await self.drivers.resume(outdated=self.watermark.is_of_earlier_version)
-            hints = Hints(self.drivers.wake)
-            async with (
-                listen_for_wakes(self.js, account, hints.receive),
-                listen_for_progress(self.js, account, self.drivers.take_progress),
-            ):
-                await run_all(
-                    self.catch_up.run(),
-                    self.replies.run(),
-                    self.drivers.keep_index_complete(),
-                    self._release_drivers(),
-                    self._report_ready(account),
-                )
+            await self.edge.resume(outdated=self.watermark.is_of_earlier_version)
+            await run_all(self.edge.run(), self.catch_up.run(), self._release_drivers(), self._report_ready(account))
         finally:
             await finish(CLEAN_UP, self._stop())
 
     def on_store_recreated(self) -> None:
         """Restore what NATS has lost."""
         self.catch_up.on_store_recreated()
-        self.drivers.resuming.on_store_recreated()
+        self.edge.on_store_recreated()
 
     async def _release_drivers(self) -> None:
         await self.catch_up.wait_until_caught_up()
-        self.drivers.release()
+        self.edge.release()
 
     async def _report_ready(self, account: str) -> None:
         await self.catch_up.wait_until_begun()
@@ -215,17 +172,13 @@ class _Edge:
         log.info("userbot.ready", account=account)
 
     async def _stop(self) -> None:
-        await self.drivers.stop()
+        await self.edge.stop()
         await self.catch_up.stop()
 
 
-async def _receive(intake: Intake, own_intake: OwnIntake, message: Message) -> None:
-    match message:
-        case Incoming():
-            if await own_intake.receive_from_owner(message) is Effect.SILENT:
-                await intake.receive(message)
-        case OwnMessage():
-            await own_intake.receive(message)
+async def _receive(edge: AccountEdge, content: Keyed) -> None:
+    if isinstance(content, Incoming | OwnMessage):
+        await edge.receive(content)
 
 
 def _owner_chat(settings: UserbotSettings, account: str, *, is_bot: bool) -> str | None:

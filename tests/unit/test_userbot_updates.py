@@ -85,13 +85,13 @@ COLLECTIBLE = [types.Username(username="Ann", active=True), types.Username(usern
 )
 async def test_a_message_says_who_its_sender_is(client, updates, shown, person) -> None:
     [change] = await pushed(client, updates, batch(new_message(), users=[user(**shown)]))
-    assert change.message.sender == person
+    assert change.content.sender == person
 
 
 @pytest.mark.parametrize("users", [[], [types.UserEmpty(id=2)]], ids=["left out", "empty"])
 async def test_of_a_sender_who_is_not_shown_the_id_is_known(client, updates, users) -> None:
     [change] = await pushed(client, updates, batch(new_message(), users=users))
-    assert change.message.sender == Person("2")
+    assert change.content.sender == Person("2")
 
 
 async def test_in_a_group_the_sender_is_the_author(client) -> None:
@@ -99,14 +99,14 @@ async def test_in_a_group_the_sender_is_the_author(client) -> None:
     message.message.peer_id, message.message.from_id = types.PeerChat(chat_id=9), types.PeerUser(user_id=2)
     people = [user(username="anna"), user(3)]
     [change] = await pushed(client, Updates(client, groups=True, bots=False), batch(message, users=people))
-    assert (change.message.chat, change.message.sender) == ("-9", Person("2", frozenset({"anna"}), "A"))
+    assert (change.content.chat, change.message.sender) == ("-9", Person("2", frozenset({"anna"}), "A"))
 
 
 async def test_a_message_says_what_it_replies_to(client, updates) -> None:
     update = new_message()
     update.message.reply_to = types.MessageReplyHeader(reply_to_msg_id=3)
     [change] = await pushed(client, updates, batch(update, users=[user()]))
-    assert change.message.reply_to == 3
+    assert change.content.reply_to == 3
 
 
 async def test_updates_from_before_listening_wait(client, updates) -> None:
@@ -195,21 +195,21 @@ async def test_what_the_owner_writes_on_another_device_is_told_from_what_users_w
     update.message.out = True
     [change] = await pushed(client, updates, batch(update, users=[user(3)]))
     assert isinstance(change.message, OwnMessage)
-    assert (change.message.text, change.message.chat) == ("привет", "2")
+    assert (change.content.text, change.message.chat) == ("привет", "2")
 
 
 async def test_a_message_says_whether_its_sender_has_forwarded_it(client, updates) -> None:
     update, other = new_message(), new_message(6)
     update.message.fwd_from = types.MessageFwdHeader(date=1)
     got = await pushed(client, updates, batch(update, other, users=[user()]))
-    assert [change.message.forwarded for change in got] == [True, False]
+    assert [change.content.forwarded for change in got] == [True, False]
 
 
 async def test_what_the_owner_forwards_has_none_of_the_owners_words(client, updates) -> None:
     update = new_message()
     update.message.out, update.message.fwd_from = True, types.MessageFwdHeader(date=1)
     [change] = await pushed(client, updates, batch(update, users=[user(3)]))
-    assert change.message.text == ""
+    assert change.content.text == ""
 
 
 async def test_in_the_accounts_own_chat_every_message_is_its_own(client, updates) -> None:
@@ -218,7 +218,7 @@ async def test_in_the_accounts_own_chat_every_message_is_its_own(client, updates
     update.message.peer_id = types.PeerUser(user_id=1)
     [change] = await pushed(client, updates, batch(update, users=[user(3)]))
     assert isinstance(change.message, OwnMessage)
-    assert change.message.chat == "1"
+    assert change.content.chat == "1"
 
 
 async def test_updates_that_cant_be_understood_make_us_fetch_them(client, updates) -> None:

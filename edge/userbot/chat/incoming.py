@@ -35,6 +35,11 @@ class Incoming:
     reply_to: int | None = None
 
     @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from all other messages of the account."""
+        return self.chat, self.message_id
+
+    @property
     def request_id(self) -> RequestId:
         """Return the id of the request that it makes if it is a question."""
         return RequestId(self.account, self.chat, str(self.message_id))
@@ -45,6 +50,7 @@ class OwnMessage:
     """A message that was sent from the account itself, by the owner or by us.
 
     `text`: empty for a photo and the like. `reply_to`: the message that it replies to, None if there is none.
+    `is_ours`: Telegram says that we have sent it, as it does of what a bot sends through a business connection.
     """
 
     account: str
@@ -53,6 +59,12 @@ class OwnMessage:
     text: str
     date: datetime
     reply_to: int | None = None
+    is_ours: bool = False
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from all other messages of the account."""
+        return self.chat, self.message_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class SentMessage:
 
 def is_ours(record: ChatRecord, message: OwnMessage) -> bool:
     """Return whether `message` is one of ours, not the owner's."""
-    if message.message_id in record.sent or message.text in phrases.unreadable_lines():
+    if message.is_ours or message.message_id in record.sent or message.text in phrases.unreadable_lines():
         return True
     return any(_is_seen(sending, message) for sending in (*_sendings(record), *record.unconfirmed))
 

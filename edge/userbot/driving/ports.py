@@ -18,7 +18,8 @@ class Ports:
     """What intake, drivers and replies depend on. `retrying` has the clock and the random generator.
 
     `formatted`: show the Markdown of answers as formatting. `rules`: the owner's, as they are now. `owner_chat`: where
-    the owner's commands and drafts are, None if there is none.
+    the owner's commands and drafts are, None if there is none. `by_bot`: a bot sends the messages, which may have
+    buttons then.
     """
 
     account: str
@@ -32,3 +33,4 @@ class Ports:
     formatted: bool = True
     rules: Callable[[], Rules] = Rules
     owner_chat: str | None = None
+    by_bot: bool = False

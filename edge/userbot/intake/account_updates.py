@@ -8,12 +8,18 @@ from typing import Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from edge.userbot.chat.incoming import Message
 from events.errors import TimokhaError
 
 
+class Counter(StrEnum):
+    """Telegram counts an account's changes apart: `PTS` its messages, `QTS` those of a bot's business connections."""
+
+    PTS = "pts"
+    QTS = "qts"
+
+
 class UpdatesState(BaseModel):
-    """A position in the account's changes. `pts` counts them."""
+    """A position in the account's changes."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -22,17 +28,31 @@ class UpdatesState(BaseModel):
     date: int = 0
     seq: int = 0
 
-    def at(self, pts: int) -> Self:
-        return self.model_copy(update={"pts": pts})
+    def at(self, number: int, counter: Counter = Counter.PTS) -> Self:
+        return self.model_copy(update={counter.value: number})
+
+    def of(self, counter: Counter) -> int:
+        number: int = getattr(self, counter.value)
+        return number
+
+
+class Keyed(Protocol):
+    """What a change contains: a message, or another thing that takes effect once."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from all others."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class LiveChange:
-    """A live change from `pts - count` to `pts`. `message`: the message that it contains, if it may be for the bot."""
+    """A live change from `number - count` to `number`. `content`: what it contains, if it may be for us."""
 
-    pts: int
+    number: int
     count: int
-    message: Message | None = None
+    content: Keyed | None = None
+    counter: Counter = Counter.PTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +68,7 @@ class UpdatesDifference:
     """The messages of the next changes after a state, in order, and the state after them; more if not `complete`."""
 
     state: UpdatesState
-    messages: Sequence[Message]
+    messages: Sequence[Keyed]
     complete: bool
 
 
@@ -82,6 +102,6 @@ class UpdatesSource(Protocol):
         """Raises StateLost as well."""
         ...
 
-    async def recent(self, since: datetime) -> list[Message]:
+    async def recent(self, since: datetime) -> Sequence[Keyed]:
         """Return all private messages from `since` on, the oldest first."""
         ...

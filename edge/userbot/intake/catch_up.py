@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.account_updates import (
+    Counter,
     Gap,
+    Keyed,
     LiveChange,
     Phase,
     StateLost,
@@ -33,27 +34,27 @@ from events.runtime.retrying import Retrying
 SILENCE = timedelta(minutes=15)
 START_PATIENCE = timedelta(seconds=30)
 
-CallResult = UpdatesState | UpdatesDifference | TooLong | list[Message]
-Item = LiveChange | Gap | Message | asyncio.Task[CallResult]
+CallResult = UpdatesState | UpdatesDifference | TooLong | Sequence[Keyed]
+Item = LiveChange | Gap | Keyed | asyncio.Task[CallResult]
 
 log = structlog.get_logger(__name__)
 
 
 class CatchUp:
-    """Pass live updates to `put` at any time. `run` passes each message to `receive`, which stores its effect.
+    """Pass live updates to `put` at any time. `run` passes what each contains to `receive`, which stores its effect.
 
     If Telegram has no difference, search the chats for messages that are younger than `window`, but not older than
     `known_since`: whether those were answered is not known. `record_fetched` gets the number of messages of each
     catch-up. `has_run_before`: whether an earlier process has run; if not, a start without a watermark is the first.
     `clock_offset`: how far this machine's clock is ahead of Telegram's. `silence`: fetch after such a time without an
-    update.
+    update. `counters`: those whose changes matter here.
     """
 
     def __init__(
         self,
         source: UpdatesSource,
         watermark: Watermark,
-        receive: Callable[[Message], Awaitable[object]],
+        receive: Callable[[Keyed], Awaitable[object]],
         *,
         retrying: Retrying,
         window: timedelta,
@@ -62,6 +63,7 @@ class CatchUp:
         silence: timedelta = SILENCE,
         record_fetched: Callable[[int], None] = lambda messages: None,
         has_run_before: Callable[[], bool] = lambda: False,
+        counters: Sequence[Counter] = (Counter.PTS,),
     ) -> None:
         self._source = source
         self._watermark = watermark
@@ -72,6 +74,7 @@ class CatchUp:
         self._clock_offset = clock_offset
         self._record_fetched = record_fetched
         self._has_run_before = has_run_before
+        self._counters = counters
         self._silence = silence.total_seconds()
         self._items: asyncio.Queue[Item] = asyncio.Queue()
         self._calls: RetriedCalls[CallResult] = RetriedCalls(retrying, self._items.put_nowait)
@@ -83,8 +86,8 @@ class CatchUp:
         self._has_begun = asyncio.Event()
         self._has_caught_up = asyncio.Event()
 
-    def put(self, item: LiveChange | Gap | Message) -> None:
-        """Queue a live update. A bare `Message` is from a channel, which has an order of its own."""
+    def put(self, item: LiveChange | Gap | Keyed) -> None:
+        """Queue a live update. What is no `LiveChange` is from a channel, which has an order of its own."""
         self._items.put_nowait(item)
 
     def on_store_recreated(self) -> None:
@@ -165,8 +168,6 @@ class CatchUp:
             return
         self._last_update_at = self._clock()
         match item:
-            case Incoming() | OwnMessage():
-                await self._receive(item)
             case Gap():
                 self._note_gap(item)
             case LiveChange():
@@ -175,6 +176,8 @@ class CatchUp:
                     await self._order.take_in_order()
                 elif self._calls.stalled:
                     await self._take_early_messages()
+            case _:
+                await self._receive(item)
 
     def _note_gap(self, item: Gap) -> None:
         if self._why:
@@ -202,7 +205,7 @@ class CatchUp:
             case Phase.RECENT:
                 return self._recent()
 
-    async def _recent(self) -> list[Message]:
+    async def _recent(self) -> Sequence[Keyed]:
         """Fetch recent messages, but none from before the records were created: they may have been answered."""
         # Telegram's dates are in whole seconds, rounded down.
         known_since = (await self._known_since()).replace(microsecond=0)
@@ -283,7 +286,7 @@ class CatchUp:
 
     async def _check(self, now: UpdatesState) -> None:
         """Drop a saved state that is ahead of Telegram's: with it every change would look known."""
-        if self._order.state and now.pts < self._order.state.pts:
+        if self._order.state and any(now.of(counter) < self._order.state.of(counter) for counter in self._counters):
             await self._recover_from_lost_state(
                 StateLost(f"Telegram has {now.pts} changes, the saved state is ahead of that")
             )
@@ -292,9 +295,12 @@ class CatchUp:
 
     async def _begin(self, state: UpdatesState) -> None:
         """Begin at the first start: answer messages that came while it was starting, and no earlier ones."""
-        before = [change.pts - change.count for change in self._order.early]
-        before += [gap.pts - 1 for gap in self._later_gaps if gap.pts]
-        self._progress(state.at(max(0, min([state.pts, *before]))))
+        for counter in self._counters:
+            before = [change.number - change.count for change in self._order.early if change.counter is counter]
+            if counter is Counter.PTS:
+                before += [gap.pts - 1 for gap in self._later_gaps if gap.pts]
+            state = state.at(max(0, min([state.of(counter), *before])), counter)
+        self._progress(state)
         self._go_to_phase(Phase.DIFFERENCE)
         await self._order.save_soon()
         self._has_begun.set()
@@ -304,7 +310,7 @@ class CatchUp:
         assert self._order.state
         await self._take_fetched(found.messages)
         old, new = self._order.state, found.state
-        if new.pts < old.pts and found.complete:
+        if found.complete and any(new.of(counter) < old.of(counter) for counter in self._counters):
             await self._recover_from_lost_state(StateLost(f"Telegram has gone back to change {new.pts}"))
             return
         if new.pts > old.pts or (new.pts == old.pts and new.qts > old.qts):
@@ -351,9 +357,9 @@ class CatchUp:
         """Take the messages of live changes in spite of the gap before them."""
         await self._order.take_out_of_order(skip_known=self._phase is Phase.DIFFERENCE)
 
-    async def _take_fetched(self, messages: Sequence[Message]) -> None:
-        await self._order.take_fetched(messages)
-        self._messages += len(messages)
+    async def _take_fetched(self, contents: Sequence[Keyed]) -> None:
+        await self._order.take_fetched(contents)
+        self._messages += len(contents)
 
     def _progress(self, state: UpdatesState) -> None:
         self._calls.note_progress()

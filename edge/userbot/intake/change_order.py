@@ -10,8 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from edge.userbot.chat.incoming import Message
-from edge.userbot.intake.account_updates import LiveChange, UpdatesState
+from edge.userbot.intake.account_updates import Counter, Keyed, LiveChange, UpdatesState
 from edge.userbot.storage.watermark import Key, Watermark
 from events.errors import TransportError
 from events.runtime.retrying import Retrying
@@ -25,10 +24,10 @@ log = structlog.get_logger(__name__)
 
 
 class ChangeOrder:
-    """`receive` stores the effect of a message. Times are monotonic, in seconds."""
+    """`receive` stores the effect of a change's content. Times are monotonic, in seconds."""
 
     def __init__(
-        self, watermark: Watermark, receive: Callable[[Message], Awaitable[object]], *, retrying: Retrying
+        self, watermark: Watermark, receive: Callable[[Keyed], Awaitable[object]], *, retrying: Retrying
     ) -> None:
         self._watermark = watermark
         self._receive = receive
@@ -38,45 +37,52 @@ class ChangeOrder:
         self.early: list[LiveChange] = []
         """Live changes that wait for those before them."""
         self.taken_early: dict[Key, None] = {}
-        """Messages after `state` that were taken in out of order."""
+        """Keys of contents after `state` that were taken in out of order."""
         self.gap_due = NEVER
         """When to fetch the changes that are missing before the early ones."""
         self.save_due = NEVER
 
     async def take_in_order(self) -> None:
         """Take the early changes that follow the state without a gap; the others keep waiting."""
-        assert self.state
-        self.early.sort(key=lambda change: change.pts)
-        while self.early and self.early[0].pts - self.early[0].count <= self.state.pts:
-            change = self.early.pop(0)
-            if change.pts <= self.state.pts:
-                continue
-            if change.message:
-                await self._receive(change.message)
-            self.advance(self.state.model_copy(update={"pts": change.pts}))
+        for counter in Counter:
+            await self._take_in_order(counter)
         if not self.early:
             self.gap_due = NEVER
         elif self.gap_due == NEVER:
             self.gap_due = self._clock.monotonic() + GAP_PATIENCE.total_seconds()
 
+    async def _take_in_order(self, counter: Counter) -> None:
+        for change in sorted(self.early, key=lambda change: change.number):
+            assert self.state
+            if change.counter is not counter:
+                continue
+            if change.number - change.count > self.state.of(counter):
+                return
+            self.early.remove(change)
+            if change.number <= self.state.of(counter):
+                continue
+            if change.content:
+                await self._receive(change.content)
+            self.advance(self.state.at(change.number, counter))
+
     async def take_out_of_order(self, *, skip_known: bool) -> None:
-        """Take the early changes' messages but keep the changes, so that the state does not move.
+        """Take the contents of the early changes but keep the changes, so that the state does not move.
 
         `skip_known`: leave out those that the state covers.
         """
         for number, change in enumerate(self.early):
-            known = skip_known and self.state and change.pts <= self.state.pts
-            if change.message and not known:
-                await self._receive(change.message)
-                self.taken_early[_key(change.message)] = None
+            known = skip_known and self.state and change.number <= self.state.of(change.counter)
+            if change.content and not known:
+                await self._receive(change.content)
+                self.taken_early[change.content.key] = None
                 self._save_later()
-                self.early[number] = replace(change, message=None)
+                self.early[number] = replace(change, content=None)
 
-    async def take_fetched(self, messages: Sequence[Message]) -> None:
-        """Take fetched messages, but for those that were taken early."""
-        for message in messages:
-            if _key(message) not in self.taken_early:
-                await self._receive(message)
+    async def take_fetched(self, contents: Sequence[Keyed]) -> None:
+        """Take what was fetched, but for what was taken early."""
+        for content in contents:
+            if content.key not in self.taken_early:
+                await self._receive(content)
 
     def skip_to(self, state: UpdatesState) -> None:
         """Go on from `state`. Drop live changes after it: the next difference contains them."""
@@ -113,7 +119,3 @@ class ChangeOrder:
     def _save_later(self) -> None:
         if self.save_due == NEVER and self.state:
             self.save_due = self._clock.monotonic() + SAVE_EVERY.total_seconds()
-
-
-def _key(message: Message) -> Key:
-    return message.chat, message.message_id

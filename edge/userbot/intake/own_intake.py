@@ -79,7 +79,7 @@ class OwnIntake:
         Any app can press what was never shown: only what the owner presses counts.
         """
         account, chat = self._ports.account, press.chat
-        if chat != self._ports.owner_chat or account == chat:
+        if chat != self._ports.owner_chat or not self._ports.by_bot:
             return Effect.SILENT
         date, shown = self._clock.now() - self._clock_offset(), press.message_id
         return await self._receive(OwnMessage(account, chat, shown, press.data, date, reply_to=shown), receive_order)

@@ -11,7 +11,7 @@ import structlog
 from pyrogram import Client, raw, utils
 
 from edge.userbot.chat.incoming import Message
-from edge.userbot.intake.account_updates import Gap, LiveChange
+from edge.userbot.intake.account_updates import Counter, Gap, Keyed, LiveChange
 from edge.userbot.telegram.incoming import active_names, to_message
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
 from events.runtime.log_throttle import LogThrottle
@@ -49,7 +49,9 @@ class OwnNames:
         return await Client.fetch_peers(self._client, peers)
 
 
-Item = LiveChange | Gap | Message
+Item = LiveChange | Gap | Keyed
+ReadOther = Callable[[Any, Mapping[int, Any]], Keyed | None]
+"""Returns what an update other than a new message contains for us, given the users that came with it."""
 
 LOWEST_CHANNEL_ID = -1_997_852_516_352
 LOWEST_CHAT_ID = -999_999_999_999
@@ -59,13 +61,17 @@ log = structlog.get_logger(__name__)
 
 
 class Updates:
-    """Takes the updates of a client that is not started yet, and keeps them until `listen` is called."""
+    """Takes the updates of a client that is not started yet, and keeps them until `listen` is called.
 
-    def __init__(self, client: Client, *, groups: bool, bots: bool) -> None:
+    `read_other`: reads the updates that Telegram counts by `qts`; without it they are left out.
+    """
+
+    def __init__(self, client: Client, *, groups: bool, bots: bool, read_other: ReadOther | None = None) -> None:
         self._client = client
         self.names = OwnNames(client)
         self._groups = groups
         self._bots = bots
+        self._read_other = read_other
         self._account = ""
         self.on_press: Callable[[Any], None] = lambda _press: None
         """Gets presses of buttons, which the account's changes do not count."""
@@ -145,6 +151,8 @@ class Updates:
             self.on_press(update)
         elif isinstance(update, raw.types.UpdatePtsChanged):
             yield Gap("pts changed")
+        elif self._read_other and hasattr(update, "qts"):
+            yield LiveChange(update.qts, 1, self._read_other(update, users), Counter.QTS)
         elif "Channel" not in type(update).__name__ and hasattr(update, "pts") and hasattr(update, "pts_count"):
             is_new = isinstance(update, raw.types.UpdateNewMessage)
             message = self._message(update.message, users) if is_new else None

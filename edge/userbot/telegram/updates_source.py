@@ -1,6 +1,6 @@
 """Fetch the account's changes and recent messages from Telegram."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +9,11 @@ from pyrogram import raw
 
 from edge.userbot.chat.incoming import Message
 from edge.userbot.driving.messenger import UnknownAnswer
-from edge.userbot.intake.account_updates import StateLost, TooLong, UpdatesDifference, UpdatesState
+from edge.userbot.intake.account_updates import Keyed, StateLost, TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.api import CallRefused, TelegramApi
 from edge.userbot.telegram.incoming import to_message
+from edge.userbot.telegram.updates import ReadOther
 from events.runtime.log_throttle import LogThrottle
 
 PAGE = 100
@@ -25,7 +26,10 @@ log = structlog.get_logger(__name__)
 
 
 class TelegramUpdatesSource:
-    """Implements `edge.userbot.intake.account_updates.UpdatesSource`. `on_other_update` gets all other changes."""
+    """Implements `edge.userbot.intake.account_updates.UpdatesSource`.
+
+    `on_other_update` gets all other changes; `read_other` reads what they contain.
+    """
 
     def __init__(
         self,
@@ -35,12 +39,14 @@ class TelegramUpdatesSource:
         groups: bool,
         bots: bool,
         on_other_update: Callable[[Any], None] = lambda update: None,
+        read_other: ReadOther = lambda _update, _users: None,
     ) -> None:
         self._api = api
         self._account = account
         self._groups = groups
         self._bots = bots
         self._on_other_update = on_other_update
+        self._read_other = read_other
         self._log_throttle = LogThrottle(WARNING_INTERVAL)
 
     async def state(self) -> UpdatesState:
@@ -64,9 +70,9 @@ class TelegramUpdatesSource:
             case raw.types.updates.DifferenceTooLong(pts=pts):
                 return TooLong(_counted(pts))
             case raw.types.updates.DifferenceSlice(intermediate_state=state):
-                return UpdatesDifference(_state(state), self._messages(_new(found), found.users), complete=False)
+                return UpdatesDifference(_state(state), self._contents(found), complete=False)
             case raw.types.updates.Difference(state=state):
-                return UpdatesDifference(_state(state), self._messages(_new(found), found.users), complete=True)
+                return UpdatesDifference(_state(state), self._contents(found), complete=True)
         raise UnknownAnswer(f"Telegram gave {type(found).__name__} for a difference; trying again")
 
     async def recent(self, since: datetime) -> list[Message]:
@@ -114,6 +120,12 @@ class TelegramUpdatesSource:
             if not page or _date(page[-1]) < since:
                 break
         return self._messages([message for message in found if _date(message) >= since], list(users.values()))
+
+    def _contents(self, difference: Any) -> Sequence[Keyed]:
+        """Return the new messages of a difference, then what its other updates contain, each in Telegram's order."""
+        users = {user.id: user for user in difference.users}
+        others = (self._read_other(update, users) for update in difference.other_updates)
+        return [*self._messages(_new(difference), difference.users), *(content for content in others if content)]
 
     def _messages(self, messages: list[Any], users: list[Any]) -> list[Message]:
         known = {user.id: user for user in users}
