@@ -101,7 +101,7 @@ async def test_a_press_in_a_group_and_too_many_of_them_are_left_out() -> None:
 
 async def test_the_owners_first_press_is_an_order_and_nobody_elses_is(places) -> None:
     edge = places.edge()
-    ports = replace(edge.ports, owner_chat=CHAT)
+    ports = replace(edge.ports, owner_chat=CHAT, by_bot=True)
     own = OwnIntake(ports, edge.drivers, Rules)
     edge.drivers.hold()
     assert await own.receive_press(Press("3", 9, "+")) is Effect.SILENT

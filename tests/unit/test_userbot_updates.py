@@ -99,7 +99,7 @@ async def test_in_a_group_the_sender_is_the_author(client) -> None:
     message.message.peer_id, message.message.from_id = types.PeerChat(chat_id=9), types.PeerUser(user_id=2)
     people = [user(username="anna"), user(3)]
     [change] = await pushed(client, Updates(client, groups=True, bots=False), batch(message, users=people))
-    assert (change.content.chat, change.message.sender) == ("-9", Person("2", frozenset({"anna"}), "A"))
+    assert (change.content.chat, change.content.sender) == ("-9", Person("2", frozenset({"anna"}), "A"))
 
 
 async def test_a_message_says_what_it_replies_to(client, updates) -> None:
@@ -194,8 +194,8 @@ async def test_what_the_owner_writes_on_another_device_is_told_from_what_users_w
     update = new_message()
     update.message.out = True
     [change] = await pushed(client, updates, batch(update, users=[user(3)]))
-    assert isinstance(change.message, OwnMessage)
-    assert (change.content.text, change.message.chat) == ("привет", "2")
+    assert isinstance(change.content, OwnMessage)
+    assert (change.content.text, change.content.chat) == ("привет", "2")
 
 
 async def test_a_message_says_whether_its_sender_has_forwarded_it(client, updates) -> None:
@@ -217,7 +217,7 @@ async def test_in_the_accounts_own_chat_every_message_is_its_own(client, updates
     update = new_message()
     update.message.peer_id = types.PeerUser(user_id=1)
     [change] = await pushed(client, updates, batch(update, users=[user(3)]))
-    assert isinstance(change.message, OwnMessage)
+    assert isinstance(change.content, OwnMessage)
     assert change.content.chat == "1"
 
 
