@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # checkers of types know the name: importing `typing` tak
 if TYPE_CHECKING:
     from functions.generate.engines.openvino.process import ModelProcess
 
-SERVICES = {"bridge", "demo", "generate", "sandbox", "userbot"}
+SERVICES = {"bridge", "business", "demo", "generate", "sandbox", "userbot"}
 """Commands that run until they are stopped: for them a signal is no failure."""
 
 

@@ -61,6 +61,14 @@ COMMANDS: dict[str, Command] = {
         extras="rabbitmq",
         stop_timeout=None,
     ),
+    "business": Command(
+        "edge.business.settings:BusinessSettings",
+        "edge.business.app",
+        "Connects Telegram and NATS JetStream for people who connect a bot to their account: the official way.",
+        extras="kurigram",
+        stop_timeout=STOP_TIMEOUT,
+        changes=True,
+    ),
     "deadletters list": Command(
         "cli.settings:DeadLettersSettings",
         "cli.deadletters.commands:list_all",

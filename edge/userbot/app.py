@@ -16,8 +16,8 @@ from edge.userbot.intake.account_updates import Keyed
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.settings import NOBODY_APPROVES, UserbotSettings
 from edge.userbot.storage.watermark import Watermark
-from edge.userbot.telegram import session, session_file
-from edge.userbot.telegram.api import SessionRevoked, TelegramApi
+from edge.userbot.telegram import session
+from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.messenger import TelegramMessenger
 from edge.userbot.telegram.presses import Presses
 from edge.userbot.telegram.pyrogram_repairs import repair
@@ -126,7 +126,7 @@ async def _answer(
                 whole.run(account),
                 presses.run(),
                 rules.keep_current(clock),
-                _until_revoked(api.revoked),
+                session.until_revoked(api.revoked),
                 keep_topology(topology, ensure, clock=retrying.clock, on_recreated=whole.on_store_recreated),
             )
 
@@ -191,8 +191,3 @@ def _owner_chat(settings: UserbotSettings, account: str, *, is_bot: bool) -> str
     if settings.owner is None and settings.wants_approval:
         raise SettingsError(NOBODY_APPROVES)
     return str(settings.owner) if settings.owner else None
-
-
-async def _until_revoked(revoked: asyncio.Event) -> None:
-    await revoked.wait()
-    raise SessionRevoked(f"Telegram has ended the session; sign in again with {session_file.sign_in_command()}")

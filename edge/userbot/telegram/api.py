@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from pyrogram import Client
@@ -36,6 +36,23 @@ class AlreadyDone(TimokhaError):
     """Telegram has already done what a call asks for."""
 
 
+class CallsTelegram(Protocol):
+    """The part of `TelegramApi` that a messenger needs."""
+
+    @property
+    def shows_chats(self) -> bool: ...
+
+    @property
+    def is_bot(self) -> bool: ...
+
+    @property
+    def account(self) -> str: ...
+
+    async def invoke(self, query: Any) -> Any: ...
+
+    async def invoke_quietly(self, query: Any) -> str | None: ...
+
+
 class TelegramApi:
     """Telegram's API for one client. `revoked` is set when Telegram has ended the session."""
 
@@ -44,6 +61,11 @@ class TelegramApi:
         self._flood_waited = flood_waited
         self._log_throttle = LogThrottle()
         self.revoked: asyncio.Event = asyncio.Event()
+
+    @property
+    def shows_chats(self) -> bool:
+        """Return whether messages of chats can be read, all or those of given ids."""
+        return True
 
     @property
     def is_bot(self) -> bool:
@@ -55,13 +77,13 @@ class TelegramApi:
         """Return the account's id, which is also the id of its own chat, Saved Messages."""
         return str(getattr(self._client.me, "id", ""))
 
-    async def invoke(self, query: Any) -> Any:
-        """Make a call once and return its result.
+    async def invoke(self, query: Any, *, connection: str | None = None) -> Any:
+        """Make a call once, through a business connection if one is named, and return its result.
 
         Raises MessengerError, FloodWaited or UnknownAnswer (try again), AlreadyDone, CallRefused, or SessionRevoked.
         """
         try:
-            return await self._attempt(query)
+            return await self._attempt(query, connection)
         except Exception as error:  # noqa: BLE001 - every error is classified
             raise self.translate(error) from None
 
@@ -73,18 +95,20 @@ class TelegramApi:
             if self._log_throttle.due(type(error).__name__):
                 log.warning("telegram.peers_not_remembered", error=type(error).__name__)
 
-    async def invoke_quietly(self, query: Any) -> str | None:
+    async def invoke_quietly(self, query: Any, *, connection: str | None = None) -> str | None:
         """Make a call whose failure does not matter, once. Return the error's name, None if it succeeded."""
         try:
-            await self._attempt(query)
+            await self._attempt(query, connection)
         except Exception as error:  # noqa: BLE001 - every error is classified
             if classify(error) is Fault.FATAL:
                 self.translate(error)
             return name(error)
         return None
 
-    async def _attempt(self, query: Any) -> Any:
-        return await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0)
+    async def _attempt(self, query: Any, connection: str | None = None) -> Any:
+        # Only kurigram takes a connection.
+        route: dict[str, Any] = {"business_connection_id": connection} if connection else {}
+        return await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0, **route)
 
     def translate(self, error: Exception) -> TimokhaError:
         """Return the error to raise instead of one of pyrogram's. Log a flood wait and a revoked session."""

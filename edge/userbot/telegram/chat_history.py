@@ -8,7 +8,7 @@ from typing import Any
 
 from pyrogram import raw
 
-from edge.userbot.telegram.api import TelegramApi
+from edge.userbot.telegram.api import CallsTelegram
 from edge.userbot.text import visible
 
 DIALOG_PAGE = 100
@@ -19,7 +19,7 @@ IDS_A_CALL, CALLS_FOR_OWN = 100, 5
 """A bot searches the ids after a message for replies to it: so many ids a call, in so many calls."""
 
 
-async def dialog_pages(api: TelegramApi) -> AsyncIterator[Any]:
+async def dialog_pages(api: CallsTelegram) -> AsyncIterator[Any]:
     """Yield pages of the account's dialogs: pinned ones first, then the most recent."""
     no_peer = raw.types.InputPeerEmpty()
     offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": no_peer}
@@ -39,7 +39,7 @@ def dialog_tops(page: Any) -> list[tuple[Any, Any]]:
     return [(dialog, top) for dialog, top in found if top is not None]
 
 
-async def newest_messages(api: TelegramApi, peer: Any, *, limit: int, before: int = 0) -> list[Any]:
+async def newest_messages(api: CallsTelegram, peer: Any, *, limit: int, before: int = 0) -> list[Any]:
     """Return at most `limit` messages of a chat, the newest first; with `before`, only those older than that id."""
     query = raw.functions.messages.GetHistory(
         peer=peer, offset_id=before, offset_date=0, add_offset=0, limit=limit, max_id=0, min_id=0, hash=0
@@ -47,7 +47,7 @@ async def newest_messages(api: TelegramApi, peer: Any, *, limit: int, before: in
     return list(getattr(await api.invoke(query), "messages", []))
 
 
-async def messages_after(api: TelegramApi, peer: Any, message_id: int, *, limit: int) -> list[Any]:
+async def messages_after(api: CallsTelegram, peer: Any, message_id: int, *, limit: int) -> list[Any]:
     """Return the first messages after `message_id`, fewer than `limit`, the newest first."""
     query = raw.functions.messages.GetHistory(
         peer=peer, offset_id=message_id, offset_date=0, add_offset=-limit, limit=limit, max_id=0, min_id=0, hash=0
@@ -56,7 +56,7 @@ async def messages_after(api: TelegramApi, peer: Any, message_id: int, *, limit:
     return [message for message in page if message.id > message_id]
 
 
-async def oldest_message(api: TelegramApi, peer: Any) -> Any:
+async def oldest_message(api: CallsTelegram, peer: Any) -> Any:
     """Return a chat's oldest message that somebody wrote, None if there is none among the first `OLDEST_READ`.
 
     Telegram begins the chat with a contact who has just signed up with a service message from them.
@@ -68,7 +68,7 @@ async def oldest_message(api: TelegramApi, peer: Any) -> Any:
     return next((message for message in reversed(page) if isinstance(message, raw.types.Message)), None)
 
 
-async def messages_by_id(api: TelegramApi, chat: str, message_id: int) -> list[Any]:
+async def messages_by_id(api: CallsTelegram, chat: str, message_id: int) -> list[Any]:
     """Return a private chat's messages with ids right after `message_id`, for a bot, whose private chats share ids."""
     found: list[Any] = []
     if not message_id or int(chat) < 0:

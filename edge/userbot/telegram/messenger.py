@@ -1,8 +1,9 @@
 """Send and edit messages at a limited rate, and look for messages in chats."""
 
 from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from aiolimiter import AsyncLimiter
@@ -11,7 +12,7 @@ from pyrogram import Client, raw
 from edge.userbot.driving.messenger import Button, PeerFlooded, Undeliverable
 from edge.userbot.formatting.styled_text import Entity, FormattedText, Style
 from edge.userbot.telegram import chat_history
-from edge.userbot.telegram.api import AlreadyDone, CallRefused, TelegramApi
+from edge.userbot.telegram.api import AlreadyDone, CallRefused, CallsTelegram, TelegramApi
 from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, PEER_FLOOD, REPLY_GONE
 from edge.userbot.telegram.peers import Peers
 from events.errors import TimokhaError
@@ -35,12 +36,18 @@ class TelegramMessenger:
     """
 
     def __init__(self, client: Client, api: TelegramApi, *, rate: float, on_updates: Callable[[Any], None]) -> None:
-        self._api = api
+        self._api: CallsTelegram = api
         self._peers = Peers(client, api)
         self._on_updates = on_updates
         self._send_limiter = AsyncLimiter(rate, 1)
         self._look_limiter = AsyncLimiter(rate, 1)
         self._chat_limiter = lru_cache(maxsize=MAX_CHAT_LIMITERS)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
+
+    def through(self, api: CallsTelegram) -> Self:
+        """Return a messenger whose calls go through `api`, and that shares the limits of this one."""
+        other = copy(self)
+        other._api = api
+        return other
 
     async def send(
         self,
@@ -128,6 +135,8 @@ class TelegramMessenger:
         return peer
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        if not self._api.shows_chats:
+            return None
         await self._look_limiter.acquire()  # after a crash every chat is looked into
         try:
             if self._api.is_bot:
@@ -145,6 +154,8 @@ class TelegramMessenger:
         )
 
     async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
+        if not self._api.shows_chats:
+            raise Undeliverable(f"Telegram does not show a bot the chat {chat}")
         await self._look_limiter.acquire()
         try:
             if self._api.is_bot:
@@ -166,6 +177,8 @@ class TelegramMessenger:
 
     async def wrote_first(self, chat: str) -> bool | None:
         if int(chat) < 0 or chat == self._api.account:
+            return None
+        if not self._api.shows_chats:
             return None
         if self._api.is_bot:
             return True
@@ -215,6 +228,8 @@ def _message_id(updates: Any, random_id: int) -> int:
     for update in getattr(updates, "updates", []):
         if isinstance(update, raw.types.UpdateMessageID) and update.random_id == random_id:
             return int(update.id)
+        if type(update).__name__ == "UpdateBotNewBusinessMessage":  # it comes instead through a connection
+            return int(update.message.id)
     return 0
 
 

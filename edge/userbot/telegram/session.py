@@ -182,3 +182,9 @@ def report_reconnects(client: Client, *, reconnected: Callable[[], None], revoke
 def connection_problem(client: Client) -> str:
     """Return why the started client can't be used now, empty if it can."""
     return "" if client.session.is_started.is_set() else "Telegram is away"
+
+
+async def until_revoked(revoked: asyncio.Event) -> None:
+    """Wait until Telegram has ended the session, and raise SessionRevoked."""
+    await revoked.wait()
+    raise SessionRevoked(f"Telegram has ended the session; sign in again with {session_file.sign_in_command()}")

@@ -1,0 +1,83 @@
+"""The edges of all connected persons, each apart from the others."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from edge.userbot.account_edge import AccountEdge, EdgeContext
+from edge.userbot.driving.messenger import Messenger
+from events.jetstream.topology import Topology
+from events.runtime.tasks import cancel, run_all
+
+log = structlog.get_logger(__name__)
+
+
+class Accounts:
+    """Every person's account is answered by an `AccountEdge` of its own. `messenger_of`: sends for one person."""
+
+    def __init__(self, context: EdgeContext, topology: Topology, messenger_of: Callable[[str], Messenger]) -> None:
+        self._context = context
+        self._topology = topology
+        self._messenger_of = messenger_of
+        self._edges: dict[str, AccountEdge] = {}
+        self._opening = asyncio.Lock()
+        self._opened: asyncio.Queue[AccountEdge] = asyncio.Queue()
+        self._is_held = True
+
+    async def begin(self, persons: Iterable[str]) -> None:
+        """Resume the unfinished chats of `persons`, without a step until `release`. Raises TransportError."""
+        for person in persons:
+            await self.edge(person)
+
+    def release(self) -> None:
+        """Begin the work: messages from before the start are taken in."""
+        self._is_held = False
+        for edge in self._edges.values():
+            edge.release()
+
+    async def edge(self, person: str) -> AccountEdge:
+        """Return a person's edge; make it if it is the first time. Raises TransportError."""
+        async with self._opening:
+            if person not in self._edges:
+                self._edges[person] = await self._open(person)
+            return self._edges[person]
+
+    async def _open(self, person: str) -> AccountEdge:
+        await self._topology.ensure_edge(person)
+        edge = await AccountEdge.open(self._context, person, self._messenger_of(person), owner_chat=person, by_bot=True)
+        await edge.resume()
+        if not self._is_held:
+            edge.release()
+        self._opened.put_nowait(edge)
+        log.info("account.opened", account=person)
+        return edge
+
+    async def ensure(self) -> None:
+        """Create the consumers that are missing. Raises TransportError."""
+        for person in list(self._edges):
+            await self._topology.ensure_edge(person)
+
+    def on_store_recreated(self) -> None:
+        """Restore what NATS has lost."""
+        for edge in self._edges.values():
+            edge.on_store_recreated()
+
+    async def run(self) -> None:
+        """Run the edges, also those that are made later, until cancelled. Raises the first error of any."""
+        running: set[asyncio.Task[None]] = set()
+        opening = asyncio.create_task(self._opened.get())
+        try:
+            while True:
+                await asyncio.wait({opening, *running}, return_when=asyncio.FIRST_COMPLETED)
+                if opening.done():
+                    running.add(asyncio.create_task(opening.result().run()))
+                    opening = asyncio.create_task(self._opened.get())
+                for task in [task for task in running if task.done()]:
+                    await task  # an edge runs until it is cancelled or fails
+        finally:
+            await cancel(opening, *running)
+
+    async def stop(self) -> None:
+        """Leave unfinished work to the next start."""
+        await run_all(*(edge.stop() for edge in self._edges.values()))

@@ -1,0 +1,64 @@
+"""A person's business connection to the bot, and what Telegram sends through it.
+
+Source: https://core.telegram.org/api/bots/connected-business-bots.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection as Telegram describes it.
+
+    `dc_id`: the data centre that takes its calls. `date`: when it was made.
+    """
+
+    id: str
+    person: str
+    dc_id: int
+    date: datetime
+    is_enabled: bool
+    may_reply: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """A person has connected the bot, changed what it may do, or disconnected it."""
+
+    connection: Connection
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return f"connection {self.connection.id}", int(self.connection.date.timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessMessage:
+    """A new message in a chat of a connected person, theirs or another's: `message`, in Telegram's form.
+
+    `users`: those that came with it, by id.
+    """
+
+    connection_id: str
+    message: Any
+    users: Mapping[int, Any]
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.connection_id, int(self.message.id)
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesDeleted:
+    """Messages of a chat of a connected person were deleted."""
+
+    connection_id: str
+    chat: str
+    message_ids: tuple[int, ...]
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return f"deleted {self.connection_id}", max(self.message_ids, default=0)

@@ -1,0 +1,156 @@
+"""The connections of one bot, each kept in the bucket `telegram` under its person."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.business.connection import Connection
+from edge.userbot.chat.record import schema_of, with_schema
+from edge.userbot.storage.compare_and_set import ATTEMPTS, compare_and_set
+from events.records import Records, Stored
+from events.runtime.retrying import Retrying
+
+SCHEMA = 1
+MAX_TOLD = 20
+
+log = structlog.get_logger(__name__)
+
+
+class Kept(BaseModel):
+    """A person's newest connection, and what we have done about it.
+
+    `told`: reasons for silence of which the person knows. `left`: the person has told us by `/disconnect` to stop, and
+    the same connection does not count any more.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    connection_id: str
+    dc_id: Annotated[int, Field(gt=0)]
+    date: datetime
+    is_enabled: bool = True
+    may_reply: bool = True
+    told: tuple[str, ...] = ()
+    left: bool = False
+
+    @property
+    def answers(self) -> bool:
+        """Return whether the person's chats are answered through it."""
+        return self.is_enabled and not self.left
+
+    @property
+    def may_send(self) -> bool:
+        """Return whether Telegram takes messages through it."""
+        return self.answers and self.may_reply
+
+
+class Connections:
+    """Every method that changes or loads raises TransportError while the store is away.
+
+    `ask`: asks Telegram for a connection by its id; raises MessengerError, or Undeliverable if there is none.
+    """
+
+    def __init__(
+        self, records: Records, bot: str, *, ask: Callable[[str], Awaitable[Connection]], retrying: Retrying
+    ) -> None:
+        self._records = records
+        self._bot = bot
+        self._ask = ask
+        self._retrying = retrying
+        self._kept: dict[str, Kept] = {}
+        self._persons: dict[str, str] = {}
+
+    async def load(self) -> None:
+        """Load the connections of all persons. One that can't be read is asked for when a message comes through it."""
+
+        async def take(key: str, stored: Stored) -> None:
+            kept = _read(key, stored.value)
+            if kept:
+                self._note(key.removeprefix(f"{self._bot}."), kept)
+
+        await self._records.each(f"{self._bot}.", take, retrying=self._retrying)
+
+    @property
+    def persons(self) -> list[str]:
+        """Return everybody who has connected the bot, also those who have disconnected it since."""
+        return list(self._kept)
+
+    def of(self, person: str) -> Kept | None:
+        """Return a person's newest connection."""
+        return self._kept.get(person)
+
+    async def person_of(self, connection_id: str) -> str:
+        """Return whose connection it is. Raises MessengerError, or Undeliverable if Telegram does not know it."""
+        if connection_id not in self._persons:
+            await self.change(await self._ask(connection_id))
+        return self._persons[connection_id]
+
+    async def change(self, connection: Connection) -> None:
+        """Keep a person's connection as Telegram describes it now, unless a newer one is kept."""
+        await self._change(connection.person, lambda kept: _with(kept, connection))
+        self._persons[connection.id] = connection.person
+
+    async def leave(self, person: str) -> None:
+        """Let the person's connection count no more: they told us so."""
+        await self._update(person, lambda kept: {"left": True})
+
+    async def tell(self, person: str, reason: str) -> None:
+        """Keep that the person knows of a reason for silence. The next change of the connection forgets it."""
+        await self._update(person, lambda kept: {"told": (*kept.told, reason)[-MAX_TOLD:]})
+
+    async def _update(self, person: str, update: Callable[[Kept], dict[str, object]]) -> None:
+        """Change what is kept about a person, if anything is."""
+
+        def change(kept: Kept | None) -> Kept | None:
+            return kept and kept.model_copy(update=update(kept))
+
+        await self._change(person, change)
+
+    async def _change(self, person: str, transition: Callable[[Kept | None], Kept | None]) -> Kept | None:
+        return await compare_and_set(lambda: self._change_once(person, transition), self._retrying, attempts=ATTEMPTS)
+
+    async def _change_once(self, person: str, transition: Callable[[Kept | None], Kept | None]) -> Kept | None:
+        key = f"{self._bot}.{person}"
+        stored = await self._records.load(key)
+        kept = _read(key, stored.value) if stored else None
+        changed = transition(kept)
+        if changed and changed != kept:
+            value = with_schema(changed.model_dump_json(), SCHEMA)
+            await self._records.save(key, value, stored.version if stored else None)
+        if changed:
+            self._note(person, changed)
+        return changed
+
+    def _note(self, person: str, kept: Kept) -> None:
+        self._kept[person] = kept
+        self._persons[kept.connection_id] = person
+
+
+def _with(kept: Kept | None, connection: Connection) -> Kept:
+    """Return what to keep after Telegram has described `connection`."""
+    changed = Kept(
+        connection_id=connection.id,
+        dc_id=connection.dc_id,
+        date=connection.date,
+        is_enabled=connection.is_enabled,
+        may_reply=connection.may_reply,
+    )
+    if kept is None:
+        return changed
+    if kept.connection_id == connection.id:
+        return changed.model_copy(update={"left": kept.left})
+    # A late word about an earlier connection, e.g. that it is over, changes nothing.
+    return kept if connection.date < kept.date else changed
+
+
+def _read(key: str, value: bytes) -> Kept | None:
+    """Return a stored connection, None if it can't be read. Raises UnreadableRecord if a newer version wrote it."""
+    schema_of(value, known=SCHEMA, what=f"the connection {key}")
+    try:
+        return Kept.model_validate_json(value)
+    except ValidationError:
+        log.error("connection.unreadable", key=key)
+        return None

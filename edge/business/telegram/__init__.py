@@ -1,0 +1,1 @@
+"""What the business edge does on Telegram, on kurigram."""

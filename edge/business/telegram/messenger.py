@@ -1,0 +1,76 @@
+"""Send messages for connected persons: through their connections, and as the bot in their chats with it."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from pyrogram import Client
+
+from edge.business.connections import Connections
+from edge.business.telegram.connection_api import ConnectionApi
+from edge.userbot.driving.messenger import Button, Messenger
+from edge.userbot.formatting.styled_text import FormattedText
+from edge.userbot.telegram.api import TelegramApi
+from edge.userbot.telegram.messenger import TelegramMessenger
+
+
+class PersonMessenger:
+    """Implements `Messenger` for one person.
+
+    The chat whose id is the person's own is theirs with the bot, `as_bot` sends there; `through` sends elsewhere.
+    """
+
+    def __init__(self, person: str, *, as_bot: Messenger, through: Messenger) -> None:
+        self._person = person
+        self._as_bot = as_bot
+        self._through = through
+
+    def _to(self, chat: str) -> Messenger:
+        return self._as_bot if chat == self._person else self._through
+
+    async def send(
+        self,
+        chat: str,
+        message: FormattedText,
+        *,
+        reply_to: int | None,
+        random_id: int,
+        buttons: Sequence[Button] = (),
+    ) -> int:
+        return await self._to(chat).send(chat, message, reply_to=reply_to, random_id=random_id, buttons=buttons)
+
+    async def edit(self, chat: str, message_id: int, message: FormattedText) -> None:
+        await self._to(chat).edit(chat, message_id, message)
+
+    async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
+        return await self._to(chat).preview(chat, message_id, message)
+
+    async def delete(self, chat: str, message_id: int) -> None:
+        await self._to(chat).delete(chat, message_id)
+
+    async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        return await self._to(chat).find_own(chat, text, reply_to=reply_to)
+
+    async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
+        return await self._to(chat).has_outcome(chat, message_id, thinking=thinking)
+
+    async def find_chat(self, name: str) -> str | None:
+        return await self._as_bot.find_chat(name)
+
+    async def wrote_first(self, chat: str) -> bool | None:
+        return await self._to(chat).wrote_first(chat)
+
+    async def typing(self, chat: str) -> None:
+        await self._to(chat).typing(chat)
+
+
+def messengers(
+    client: Client, api: TelegramApi, connections: Connections, *, rate: float, on_updates: Callable[[Any], None]
+) -> Callable[[str], Messenger]:
+    """Return what makes the messenger of a person. `rate`: messages a second of all persons together."""
+    as_bot = TelegramMessenger(client, api, rate=rate, on_updates=on_updates)
+
+    def messenger_of(person: str) -> Messenger:
+        through = as_bot.through(ConnectionApi(client, api, connections, person))
+        return PersonMessenger(person, as_bot=as_bot, through=through)
+
+    return messenger_of

@@ -1,0 +1,51 @@
+"""Read Telegram's updates about business connections. What no layer of ours knows is left out."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pyrogram import raw
+
+from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessagesDeleted
+from edge.userbot.chat.incoming import Message, OwnMessage
+from edge.userbot.intake.account_updates import Keyed
+from edge.userbot.telegram.incoming import to_message
+
+types: Any = raw.types
+"""Which types there are depends on the client."""
+
+
+def read_update(update: Any, users: Mapping[int, Any]) -> Keyed | None:
+    """Return what an update that is counted by `qts` contains for us, None if nothing.
+
+    An edited message changes nothing: a question is answered as it was asked.
+    """
+    match update:
+        case types.UpdateBotBusinessConnect():
+            return ConnectionChanged(read_connection(update.connection))
+        case types.UpdateBotNewBusinessMessage():
+            return BusinessMessage(update.connection_id, update.message, users)
+        case types.UpdateBotDeleteBusinessMessage(peer=types.PeerUser(user_id=user_id)):
+            return MessagesDeleted(update.connection_id, str(user_id), tuple(update.messages))
+    return None
+
+
+def read_connection(connection: Any) -> Connection:
+    """Return a `botBusinessConnection`."""
+    return Connection(
+        id=connection.connection_id,
+        person=str(connection.user_id),
+        dc_id=connection.dc_id,
+        date=datetime.fromtimestamp(connection.date, UTC),
+        is_enabled=not connection.disabled,
+        may_reply=bool(connection.rights and connection.rights.reply),
+    )
+
+
+def to_owned_message(person: str, content: BusinessMessage) -> Message | None:
+    """Return a message in our form, None if it changes nothing. What went through the connection is ours."""
+    message = to_message(person, content.message, content.users, groups=False, bots=False)
+    if isinstance(message, OwnMessage) and content.message.via_business_bot_id:
+        return replace(message, is_ours=True)
+    return message
