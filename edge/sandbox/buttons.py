@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.sandbox.faults import Refusal
-from edge.sandbox.tl import TLObject, types
+from edge.sandbox.tl import TLObject, callback_data
 
 LONGEST_DATA = 64
 """Bytes (https://core.telegram.org/bots/api#inlinekeyboardbutton)."""
@@ -37,4 +37,4 @@ def checked(markup: Any) -> Any:
 def data_of(markup: Any) -> list[bytes]:
     """Return the data of the buttons that can be pressed."""
     buttons = [button for row in getattr(markup, "rows", None) or () for button in row.buttons]
-    return [button.data for button in buttons if isinstance(button, types.KeyboardButtonCallback)]
+    return [data for button in buttons if (data := callback_data(button)) is not None]

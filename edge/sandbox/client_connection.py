@@ -122,7 +122,7 @@ class ClientConnection:
         try:
             body = read(data)
         except UnknownConstructor as error:
-            log.warning("a client called a method that layer 158 doesn't have: %s", error)
+            log.warning("a client called a method that this layer doesn't have: %s", error)
             self._reply(message_id, types.RpcError(error_code=400, error_message="INPUT_METHOD_INVALID"))
             return
         match body:

@@ -6,7 +6,7 @@ from edge.sandbox import render
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.message_box import MessageBox, StoredMessage
 from edge.sandbox.rpc_updates import state_of
-from edge.sandbox.tl import Objects, TLObject, functions, objects, types
+from edge.sandbox.tl import Objects, TLObject, build, functions, objects, types
 
 PAGE = 100
 
@@ -38,7 +38,7 @@ def get_messages(call: Call, query: functions.messages.GetMessages) -> TLObject:
             stored = box.messages.get(stored.reply_to or 0) if stored else None
         found += [stored] if stored else []
         answer.append(render.message(call.me, stored) if stored else types.MessageEmpty(id=wanted.id))
-    return types.messages.Messages(messages=answer, chats=[], users=_people(call, found))
+    return build(types.messages.Messages, messages=answer, chats=[], users=_people(call, found))
 
 
 def get_dialogs(call: Call, query: functions.messages.GetDialogs) -> TLObject:
@@ -70,7 +70,8 @@ def _dialogs(call: Call, peers: list[int]) -> dict[str, Any]:
 def _dialog(box: MessageBox, peer: int, last: StoredMessage | None, unread: int) -> TLObject:
     top = last.id if last else 0
     own = peer == box.owner_id  # there, everything is read
-    return types.Dialog(
+    return build(
+        types.Dialog,
         peer=types.PeerUser(user_id=peer),
         top_message=top,
         read_inbox_max_id=top if own else box.read_inbox.get(peer, 0),
@@ -104,8 +105,8 @@ def _page(
     answer: Objects = [render.message(call.me, message) for message in page]
     users = _people(call, page)
     if len(page) == len(found):
-        return types.messages.Messages(messages=answer, chats=[], users=users)
-    return types.messages.MessagesSlice(count=len(found), messages=answer, chats=[], users=users)
+        return build(types.messages.Messages, messages=answer, chats=[], users=users)
+    return build(types.messages.MessagesSlice, count=len(found), messages=answer, chats=[], users=users)
 
 
 def _people(call: Call, messages: list[StoredMessage]) -> Objects:

@@ -6,7 +6,7 @@ from edge.sandbox.faults import Refusal
 from edge.sandbox.message_box import BoxEvent, StoredMessage
 from edge.sandbox.rpc_users import MESSAGE_LENGTH
 from edge.sandbox.state import Account, Typing
-from edge.sandbox.tl import Bool, Objects, Result, TLObject, functions, types
+from edge.sandbox.tl import Bool, Objects, Result, TLObject, functions, replied_id, types
 
 
 def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
@@ -17,13 +17,14 @@ def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
         raise Refusal(400, "RANDOM_ID_EMPTY")
     if first := call.state.sent.get((call.me.id, query.random_id)):
         return _repeat(call, query.random_id, first)
-    _check_reply(call, peer, query.reply_to_msg_id)
+    reply_to = replied_id(query)
+    _check_reply(call, peer, reply_to)
     message, events = messaging.send(
         call.state,
         call.me,
         peer,
         text,
-        reply_to=query.reply_to_msg_id,
+        reply_to=reply_to,
         silent=bool(query.silent),
         entities=formatting,
         markup=_markup(call, query.reply_markup),

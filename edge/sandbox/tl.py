@@ -1,4 +1,7 @@
-"""Telegram's type language (TL), as pyrogram writes and reads it (layer 158). Only this module imports it."""
+"""Telegram's type language (TL), as the installed client (pyrogram or kurigram) writes and reads it.
+
+Only this module imports it.
+"""
 
 from collections.abc import Iterable
 from gzip import compress
@@ -11,6 +14,8 @@ from pyrogram.raw.all import objects as constructors
 from pyrogram.raw.core import Bool, Bytes, GzipPacked, Int, Long, MsgContainer, TLObject, Vector
 from pyrogram.utils import compute_password_hash
 
+from edge.userbot.telegram.client_differences import build, callback_data, replied_id
+
 __all__ = [
     "CURRENT_DH_PRIME",
     "Bool",
@@ -19,6 +24,8 @@ __all__ = [
     "Result",
     "TLObject",
     "UnknownConstructor",
+    "build",
+    "callback_data",
     "compute_password_hash",
     "container",
     "functions",
@@ -26,6 +33,7 @@ __all__ = [
     "objects",
     "packed",
     "read",
+    "replied_id",
     "rpc_result",
     "types",
     "vector",
@@ -38,7 +46,7 @@ Result = TLObject | bytes
 
 
 class UnknownConstructor(ValueError):
-    """The data has a type or method that layer 158 does not have."""
+    """The data has a type or method that the client's layer does not have."""
 
 
 def read(data: bytes) -> TLObject:

@@ -10,6 +10,7 @@ from pyrogram.errors import SessionPasswordNeeded
 from pyrogram.handlers.handler import Handler
 
 from edge.sandbox.server import Sandbox
+from edge.userbot.telegram.client_differences import client_options
 from edge.userbot.telegram.server import use_server
 
 API_ID, API_HASH = 1, "sandbox"
@@ -60,6 +61,7 @@ async def _signed_in(telegram: Sandbox, phone: str, session: Path | None) -> Cli
 
 
 def _client(phone: str, session: Path | None) -> Client:
+    options = client_options()
     if session is None:
-        return Client(phone, API_ID, API_HASH, in_memory=True)
-    return Client(session.stem, API_ID, API_HASH, workdir=str(session.parent))
+        return Client(phone, API_ID, API_HASH, in_memory=True, **options)
+    return Client(session.stem, API_ID, API_HASH, workdir=str(session.parent), **options)

@@ -167,20 +167,19 @@ async def test_history_comes_newest_first_in_pages(people, telegram: Sandbox):
         telegram.send(people.boris.id, people.anna.id, str(number))
     history = [message async for message in people.anna_client.get_chat_history("boris")]
     assert [message.text for message in history] == [str(number) for number in reversed(range(120))]
-    older = [m.text async for m in people.anna_client.get_chat_history("boris", limit=2, offset_id=history[9].id)]
-    assert older == ["109", "108"]
-    query = functions.messages.GetHistory(
-        peer=await people.anna_client.resolve_peer("boris"),
-        offset_id=0,
-        offset_date=0,
-        add_offset=0,
-        limit=100,
-        max_id=history[10].id,
-        min_id=history[13].id,
-        hash=0,
+    assert await _page(people.anna_client, limit=2, offset_id=history[9].id) == ["109", "108"]
+    between = await _page(people.anna_client, max_id=history[10].id, min_id=history[13].id)
+    assert between == ["108", "107"]
+
+
+async def _page(client: Client, *, limit: int = 100, offset_id: int = 0, max_id: int = 0, min_id: int = 0) -> list[str]:
+    peer, unused = await client.resolve_peer("boris"), {"offset_date": 0, "add_offset": 0, "hash": 0}
+    found = await client.invoke(
+        functions.messages.GetHistory(
+            peer=peer, limit=limit, offset_id=offset_id, max_id=max_id, min_id=min_id, **unused
+        )
     )
-    page = await people.anna_client.invoke(query)
-    assert [message.message for message in page.messages] == ["108", "107"]
+    return [message.message for message in found.messages]
 
 
 async def test_messages_are_fetched_and_found(people, telegram: Sandbox):

@@ -24,7 +24,7 @@ from pyrogram.errors import (
     PhonePasswordFlood,
     UserMigrate,
 )
-from pyrogram.storage.sqlite_storage import SCHEMA
+from pyrogram.storage.sqlite_storage import SCHEMA, SQLiteStorage
 
 from cli.doctor.findings import Level
 from cli.doctor.telegram import examine_session as look
@@ -69,11 +69,20 @@ def wrong(session: Path | str) -> list[str]:
     return [finding.text for finding in look(settings(session)) if finding.level is Level.WRONG]
 
 
-def made(path: Path, *, version: int = 3, dc: int = 2, key: bytes | None = KEY, user: int | None = 7) -> Path:
+def made(
+    path: Path,
+    *,
+    version: int = SQLiteStorage.VERSION,
+    dc: int = 2,
+    key: bytes | None = KEY,
+    user: int | None = 7,
+    schema: str = SCHEMA,
+) -> Path:
     with closing(sqlite3.connect(path)) as file, file:
-        file.executescript(SCHEMA)
+        file.executescript(schema)
         file.execute("INSERT INTO version VALUES (?)", (version,))
-        file.execute("INSERT INTO sessions VALUES (?, 1, 0, ?, 0, ?, 0)", (dc, key, user))
+        columns = "dc_id, api_id, test_mode, auth_key, date, user_id, is_bot"
+        file.execute(f"INSERT INTO sessions ({columns}) VALUES (?, 1, 0, ?, 0, ?, 0)", (dc, key, user))
     path.chmod(0o600)
     return path
 
@@ -124,7 +133,7 @@ def test_a_database_of_something_else_is_no_session_file(tmp_path) -> None:
     refused(path, "no such table")
 
 
-@pytest.mark.parametrize("different", [{"version": 7}, {"dc": 99}, {"key": b"short"}])
+@pytest.mark.parametrize("different", [{"version": 99}, {"dc": 99}, {"key": b"short"}])
 def test_a_session_file_that_pyrogram_cant_use_is_told(tmp_path, different) -> None:
     refused(made(tmp_path / "owner.session", **different), "sign in again")
 

@@ -11,7 +11,7 @@ from pyrogram import Client, raw
 
 from edge.userbot.driving.messenger import Button, PeerFlooded, Undeliverable
 from edge.userbot.formatting.styled_text import Entity, FormattedText, Style
-from edge.userbot.telegram import chat_history
+from edge.userbot.telegram import chat_history, client_differences
 from edge.userbot.telegram.api import AlreadyDone, CallRefused, CallsTelegram, TelegramApi
 from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, PEER_FLOOD, REPLY_GONE
 from edge.userbot.telegram.peers import Peers
@@ -63,10 +63,10 @@ class TelegramMessenger:
             peer=await self._peer_when_paced(chat),
             message=message.text,
             entities=entities,
-            reply_to_msg_id=reply_to,
             random_id=random_id,
             no_webpage=True,
             reply_markup=_row(buttons if self._api.is_bot else ()),
+            **client_differences.reply_field(reply_to),
         )
         try:
             updates = await self._api.invoke(query)
@@ -204,8 +204,8 @@ class TelegramMessenger:
 
 def _row(buttons: Sequence[Button]) -> Any:
     """Return the markup of a row of buttons, None for none."""
-    row = [raw.types.KeyboardButtonCallback(text=button.label, data=button.data.encode()) for button in buttons]
-    return raw.types.ReplyInlineMarkup(rows=[raw.types.KeyboardButtonRow(buttons=row)]) if row else None  # type: ignore[arg-type]
+    row = [(button.label, button.data.encode()) for button in buttons]
+    return client_differences.callback_buttons(row) if row else None
 
 
 def _deletion(peer: Any, message_id: int) -> Any:

@@ -11,10 +11,9 @@ from pyrogram import client as pyrogram_client
 from pyrogram.connection import Connection
 from pyrogram.crypto import mtproto
 from pyrogram.errors import RPCError
-from pyrogram.session.internals import MsgId
 from pyrogram.storage.sqlite_storage import SQLiteStorage, get_input_peer
 
-from edge.userbot.telegram import pyrogram_session
+from edge.userbot.telegram import client_differences, pyrogram_session
 from edge.userbot.telegram.server_time import ServerTime, tells_of_new_session
 from edge.userbot.telegram.terminal_input import read_line
 from events.runtime.log_throttle import LogThrottle
@@ -24,6 +23,10 @@ MAX_CACHED_PEERS = 10_000
 """Users and chats kept in memory, the last seen ones, in case the session file can't be written."""
 
 log = structlog.get_logger(__name__)
+
+
+class UnreadablePacket(Exception):
+    """A packet from the server can't be decrypted or parsed."""
 
 
 def repair(retrying: Retrying) -> ServerTime:
@@ -116,7 +119,8 @@ def _report_missing_connections() -> None:
 
     @wraps(send)
     async def send_if_there(self: Connection, data: bytes) -> None:
-        if self.protocol is None or self.protocol.writer is None:
+        writer: Any = self.protocol and self.protocol.writer
+        if writer is None or writer.is_closing():
             raise ConnectionError("no connection to Telegram")
         await send(self, data)
 
@@ -127,6 +131,9 @@ def _report_missing_connections() -> None:
     @wraps(close)
     async def close_if_there(self: Connection) -> None:
         if self.protocol:
+            if self.protocol.lock.locked() and self.protocol.writer:
+                # kurigram waits for a packet that is being sent, which nobody may ever read.
+                self.protocol.writer.transport.abort()
             await close(self)
 
     Connection.send = send_if_there  # type: ignore[method-assign]
@@ -141,14 +148,17 @@ def _use_server_time(time: ServerTime) -> None:
 
     @wraps(unpack)
     def unpack_and_learn(b: BytesIO, session_id: bytes, auth_key: bytes, auth_key_id: bytes) -> Any:
-        message = unpack(b, session_id, auth_key, auth_key_id)
+        try:
+            message = unpack(b, session_id, auth_key, auth_key_id)
+        except ValueError as error:  # kurigram reconnects on one of these, and does not say so
+            raise UnreadablePacket from error
         time.learn_from(message)
         if tells_of_new_session(message):
             pyrogram_session.renewed_sessions.add(session_id)
         return message
 
     mtproto.unpack = unpack_and_learn
-    MsgId.__new__ = lambda cls: time.message_id()  # type: ignore[method-assign]
+    client_differences.use_server_time(time.message_id, time.now)
 
 
 def remember_peers(client: Client, peers: Any) -> Any:

@@ -4,22 +4,22 @@
 """
 
 import asyncio
+import contextlib
 import os
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
 import structlog
-from pyrogram import crypto_executor, raw
-from pyrogram.connection import Connection
+from pyrogram import raw
 from pyrogram.crypto import mtproto
-from pyrogram.errors import RPCError
+from pyrogram.errors import InternalServerError, RPCError, ServiceUnavailable
 from pyrogram.raw.all import layer
 from pyrogram.raw.core import Int, TLObject
 from pyrogram.session import Session
-from pyrogram.session.internals import MsgFactory
 from pyrogram.session.session import Result
 
+from edge.userbot.telegram import client_differences as differences
 from edge.userbot.telegram.faults import BadMessage, TransportRefused, classify, flood_wait, name
 from edge.userbot.telegram.server_time import ServerTime
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -37,6 +37,9 @@ ERROR_LENGTH = 4
 LAST_PACKETS_TIMEOUT = 1.0
 """Seconds to handle packets that came right before a connection ended."""
 SEQUENCE_ERRORS = {32, 33, 34, 35}
+WORTH_RETRYING = (OSError, InternalServerError, ServiceUnavailable)
+RETRY_DELAY = 0.5
+"""Seconds."""
 CONNECTION_NOT_INITED = {"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"}
 
 log = structlog.get_logger(__name__)
@@ -77,6 +80,10 @@ class MendedSession(Session):
             log.warning("telegram.not_connected", reason=reason, error=str(refusal))
             await self._pause_before_connecting(refusal)
 
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
     async def _pause_before_connecting(self, error: Exception | None) -> None:
         """Pause also after a connection that was cut right after it was made."""
         clock = self.retrying.clock
@@ -94,12 +101,16 @@ class MendedSession(Session):
     async def _open(self) -> None:
         self.refused = 0
         if self.out_of_sync:
-            self.session_id, self.msg_factory, self.out_of_sync = os.urandom(8), MsgFactory(), False
+            self.session_id, self.msg_factory, self.out_of_sync = (
+                os.urandom(8),
+                differences.make_factory(self.client),
+                False,
+            )
             self.pending_acks.clear()
         client = self.client
-        self.connection = Connection(self.dc_id, self.test_mode, client.ipv6, client.proxy, self.is_media)
+        self.connection = differences.make_connection(self)
         await self.connection.connect()
-        self.recv_task = self.loop.create_task(self.recv_worker())
+        self.recv_task = asyncio.create_task(self.recv_worker())
         await self.send(raw.functions.Ping(ping_id=0), timeout=self.START_TIMEOUT)
         if not self.is_cdn:
             greeting = raw.functions.InitConnection(
@@ -107,15 +118,13 @@ class MendedSession(Session):
                 app_version=client.app_version,
                 device_model=client.device_model,
                 system_version=client.system_version,
-                system_lang_code=client.lang_code,
-                lang_code=client.lang_code,
-                lang_pack="",
                 query=raw.functions.help.GetConfig(),
+                **differences.greeting_fields(client),
             )
             await self.send(raw.functions.InvokeWithLayer(layer=layer, query=greeting), timeout=self.START_TIMEOUT)
         if self.recv_task.done():
             raise ConnectionError("cut as soon as it was made")
-        self.ping_task = self.loop.create_task(self.ping_worker())  # type: ignore[no-untyped-call]
+        self.ping_task = asyncio.create_task(self.ping_worker())
         self.steady_from = self.retrying.clock.monotonic() + STEADY_AFTER
         self.is_started.set()
 
@@ -134,7 +143,7 @@ class MendedSession(Session):
         packet = None
         self.handling = self.handling or set()
         while (packet := await self.connection.recv()) is not None and len(packet) != ERROR_LENGTH:
-            task = self.loop.create_task(self.handle_packet(packet))
+            task = asyncio.create_task(self.handle_packet(packet))
             self.handling.add(task)
             task.add_done_callback(self.handling.discard)
         if packet:
@@ -148,7 +157,7 @@ class MendedSession(Session):
     def _reconnect(self) -> None:
         if self.is_started.is_set():
             self.is_started.clear()  # calls wait from now on
-            self.restarting = self.loop.create_task(self.restart())  # type: ignore[no-untyped-call]
+            self.restarting = asyncio.create_task(self.restart())
 
     async def handle_packet(self, packet: bytes) -> None:
         """Fetch updates if a packet can't be read or the session is new: pyrogram loses them without a sign."""
@@ -162,6 +171,46 @@ class MendedSession(Session):
         if (missed or self.session_id in renewed_sessions) and self.client is not None:
             renewed_sessions.discard(self.session_id)
             await self.client.handle_updates(raw.types.UpdatesTooLong())
+
+    async def ping_worker(self) -> None:
+        """Leave it to `recv_worker` to reconnect, which kurigram does here as well, at the same time."""
+        ping = raw.functions.PingDelayDisconnect(ping_id=0, disconnect_delay=self.WAIT_TIMEOUT + 10)
+        while True:
+            try:
+                async with asyncio.timeout(self.PING_INTERVAL):
+                    await self.ping_task_event.wait()
+                return
+            except TimeoutError:
+                with contextlib.suppress(OSError, RPCError):
+                    await self.send(ping, wait_response=False)
+
+    async def invoke(
+        self,
+        query: TLObject,
+        retries: int = Session.MAX_RETRIES,
+        timeout: float = Session.WAIT_TIMEOUT,
+        sleep_threshold: float = Session.SLEEP_THRESHOLD,
+        retry_delay: float = RETRY_DELAY,
+    ) -> Any:
+        """Raise the last attempt's error. kurigram raises TimeoutError for it, and makes no attempt with 0 retries."""
+        while True:
+            await self._wait_until_started()
+            try:
+                return await self.send(query, timeout=timeout)
+            except Exception as error:
+                wait = flood_wait(error)
+                if wait is None and retries > 0 and isinstance(error, WORTH_RETRYING):
+                    retries, pause = retries - 1, retry_delay
+                elif wait is not None and (wait.total_seconds() <= sleep_threshold or sleep_threshold < 0):
+                    pause = wait.total_seconds()
+                else:
+                    raise
+            await self.retrying.clock.sleep(timedelta(seconds=pause))
+
+    async def _wait_until_started(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.WAIT_TIMEOUT):
+                await self.is_started.wait()
 
     async def send(self, data: TLObject, wait_response: bool = True, timeout: float = Session.WAIT_TIMEOUT) -> Any:
         """Send a call again after a bad_msg_notification, which pyrogram takes for its result."""
@@ -191,12 +240,12 @@ class MendedSession(Session):
         self._reconnect()
 
     async def _ask(self, data: TLObject, wait_response: bool, timeout: float) -> Any:
-        message = self.msg_factory(data)
+        message = await differences.make_message(self, data)
         result = self.results[message.msg_id] = Result()
         try:
-            packet = await self.loop.run_in_executor(
-                crypto_executor, mtproto.pack, message, self.salt, self.session_id, self.auth_key, self.auth_key_id
-            )
+            executor, loop = differences.crypto_executor(self.connection), asyncio.get_running_loop()
+            secret = (self.salt, self.session_id, self.auth_key, self.auth_key_id)
+            packet = await loop.run_in_executor(executor, mtproto.pack, message, *secret)
             await self.connection.send(packet)
             if not wait_response:
                 return None

@@ -37,12 +37,12 @@ class ServerTime:
 
     def message_id(self) -> int:
         """Return the id of the next message to the server: later than all before, divisible by 4."""
-        self._last = max(int(self._now() * TICKS) & ~3, self._last + 4)
+        self._last = max(int(self.now() * TICKS) & ~3, self._last + 4)
         return self._last
 
     def clock_offset(self) -> timedelta:
         """Return how far this machine's clock is ahead of Telegram's; 0 until Telegram's is known, or if it is near."""
-        return timedelta(seconds=self._clock.now().timestamp() - self._now()) if self._is_known else timedelta(0)
+        return timedelta(seconds=self._clock.now().timestamp() - self.now()) if self._is_known else timedelta(0)
 
     def learn_from(self, message: Message) -> None:
         """Correct the estimate by the time of a server message, which may be old but not from the future."""
@@ -51,7 +51,7 @@ class ServerTime:
         is_new = refused or any(isinstance(body, raw.types.Pong) for body in bodies)
         sent = message.msg_id / TICKS
         self._is_known = self._is_known or is_new
-        if is_new or sent > self._now():
+        if is_new or sent > self.now():
             self._correct(sent, tolerance=0.0 if refused else TOLERANCE)
 
     def report(self) -> None:
@@ -68,11 +68,12 @@ class ServerTime:
             advice=f"this machine's clock is {describe_offset(clock_offset)}; set it",
         )
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Return the server's time, in seconds since 1970."""
         return self._clock.monotonic() + self._offset
 
     def _correct(self, now: float, *, tolerance: float) -> None:
-        if abs(now - self._now()) <= tolerance:
+        if abs(now - self.now()) <= tolerance:
             return
         self._offset = now - self._clock.monotonic()
         self._last = 0

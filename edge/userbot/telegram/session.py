@@ -18,6 +18,7 @@ from pyrogram.errors import RPCError
 from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
 from edge.userbot.telegram import faults, session_file
 from edge.userbot.telegram.api import SessionRevoked
+from edge.userbot.telegram.client_differences import client_options
 from edge.userbot.telegram.faults import name
 from edge.userbot.telegram.server import use_server
 from events.errors import SettingsError, TimokhaError, TransportUnreachable
@@ -51,6 +52,7 @@ def make_client(settings: UserbotSettings) -> Client:
         "api_hash": settings.api_hash.get_secret_value(),
         "bot_token": token or None,
         "hide_password": True,
+        **client_options(),
     }
     path = settings.session_file
     if path is None:

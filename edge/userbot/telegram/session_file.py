@@ -7,6 +7,7 @@ import re
 import sqlite3
 import struct
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 
@@ -36,8 +37,8 @@ def how_to_replace_session(session: Path | str) -> str:
 
 FORMATS = (">B?256sI?", ">B?256sQ?", ">BI?256sQ?")
 """Of session strings: pyrogram's first, its second, and today's."""
-VERSIONS = range(1, 4)
-"""Of session files that pyrogram 2.0 opens."""
+KURIGRAM_VERSIONS = range(4, 8)
+"""Of session files, where pyrogram's end with 3."""
 KEY_LENGTH = 256
 DATA_CENTRES = range(1, 6)
 LOCK_TIMEOUT = 1.0
@@ -137,9 +138,10 @@ def _check_place(path: Path) -> None:
 def _read(path: Path, file: sqlite3.Connection) -> int | None:
     file.execute("BEGIN IMMEDIATE")
     (version,) = file.execute("SELECT number FROM version").fetchone() or (0,)
-    if version not in VERSIONS:
+    if not _is_readable(file, version):
         raise SettingsError(
-            f"USERBOT_SESSION: {path} was made by another program (version {version}); {how_to_replace_session(path)}"
+            f"USERBOT_SESSION: {path} was made by {_maker(version)} (version {version}) and can't be read without it;"
+            f" {how_to_replace_session(path)}"
         )
     row = file.execute("SELECT dc_id, auth_key, user_id FROM sessions").fetchone()
     file.execute("ROLLBACK")
@@ -148,3 +150,21 @@ def _read(path: Path, file: sqlite3.Connection) -> int | None:
     if row[0] not in DATA_CENTRES or not isinstance(row[1], bytes) or len(row[1]) != KEY_LENGTH:
         raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {how_to_replace_session(path)}")
     return int(row[2])
+
+
+def _maker(version: int) -> str:
+    return "kurigram" if version in KURIGRAM_VERSIONS else "another program"
+
+
+def _is_readable(file: sqlite3.Connection, version: int) -> bool:
+    """Return whether the installed client can read a file of this version.
+
+    kurigram opens files of pyrogram's and brings them to its version. It adds to them and takes nothing away, so that
+    pyrogram can read such a file again, but none that kurigram has made.
+    """
+    if version < 1 or find_spec("pyrogram") is None:
+        return version >= 1
+    from pyrogram.storage.sqlite_storage import SQLiteStorage  # noqa: PLC0415 - doctor works without
+
+    columns = {name for (_, name, *_) in file.execute("PRAGMA table_info(peers)")}
+    return version <= SQLiteStorage.VERSION or (version in KURIGRAM_VERSIONS and "username" in columns)
