@@ -4,21 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.sandbox import render
+from edge.sandbox import business_updates, render
 from edge.sandbox.buttons import Press
 from edge.sandbox.faults import Faults, Refusal
-from edge.sandbox.message_box import BoxEvent
+from edge.sandbox.message_box import BoxEvent, BusinessChange
 from edge.sandbox.state import Account, SandboxState
-from edge.sandbox.tl import Result, TLObject, types
+from edge.sandbox.tl import Result, TLObject, innermost, types
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """Updates for a user's sessions. `counted`: they have a place in the user's pts, so a lost one leaves a gap."""
+    """Updates for a user's sessions. `counted`: they have a place in the user's pts or qts: a lost one leaves a gap.
+
+    `everywhere`: also for the session whose call has caused them.
+    """
 
     user_id: int
     updates: TLObject
     counted: bool
+    everywhere: bool = False
 
 
 @dataclass(slots=True)
@@ -62,8 +66,8 @@ class Call:
         return account if known or (not peer.access_hash and self._has_met(account)) else None
 
     def peer_id(self, query: TLObject) -> int | None:
-        """Return the user whom a query is about, None if there is none."""
-        peer = getattr(query, "peer", None)
+        """Return the user whom a query, or the query in it, is about, None if there is none."""
+        peer = getattr(innermost(query), "peer", None)
         return self.user_id if isinstance(peer, types.InputPeerSelf) else getattr(peer, "user_id", None)
 
     def peer(self, peer: TLObject) -> Account:
@@ -75,8 +79,19 @@ class Call:
     def add_pushes(self, events: list[BoxEvent]) -> None:
         """Queue the updates about `events` for the owners of their boxes."""
         for event in events:
-            if updates := render.push(self.state, event, short=self.faults.short_updates):
-                self.pushes.append(Push(event.owner_id, updates, counted=True))
+            self.add_box_push(event)
+            for change in business_updates.noticed(self.state, event):
+                self.add_business_push(change)
+
+    def add_box_push(self, event: BoxEvent) -> None:
+        """Queue the update for the owner of the event's box."""
+        if updates := render.push(self.state, event, short=self.faults.short_updates):
+            self.pushes.append(Push(event.owner_id, updates, counted=True))
+
+    def add_business_push(self, change: BusinessChange) -> None:
+        """Queue what a connected bot is told. Its session that caused it gets it, too."""
+        updates = render.updates(self.state, self.state.accounts[change.owner_id], [change.update], change.user_ids)
+        self.pushes.append(Push(change.owner_id, updates, counted=True, everywhere=True))
 
     def _has_met(self, account: Account) -> bool:
         me = self.me

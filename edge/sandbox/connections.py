@@ -41,7 +41,7 @@ class Connections:
             if push.counted and self.faults.swallows_push(push.user_id):
                 continue
             for connection in self.listeners(push.user_id):
-                if connection is not origin:
+                if connection is not origin or push.everywhere:
                     connection.push(push.updates)
         self.notify()
 
@@ -49,10 +49,12 @@ class Connections:
         return [connection for connection in self.tasks if connection.user_id == user_id]
 
     def listeners(self, user_id: int) -> list[ClientConnection]:
-        """Return a user's connections that take updates."""
-        quiet = self.state.quiet
+        """Return a user's connections that take updates: at the main data centre, unless the client wants none."""
+        quiet, elsewhere = self.state.quiet, self.state.data_centres.elsewhere
         return [
-            connection for connection in self.of_user(user_id) if connection.session and connection.session not in quiet
+            connection
+            for connection in self.of_user(user_id)
+            if (session := connection.session) and session not in quiet and session[0] not in elsewhere
         ]
 
     def notify(self) -> None:

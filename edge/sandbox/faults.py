@@ -43,6 +43,10 @@ class Faults:
 
     `short_updates`: new messages are pushed as UpdateShortMessage.
     `refuse_repeats`: a repeated random_id is answered with RANDOM_ID_DUPLICATE instead of the first message.
+    `echo_business`: what a connected bot sends is counted by its qts and pushed to it, as the person's own messages
+    are; False: only the result of its call tells, with the qts 0.
+    `silent_chat`: the error for a connected bot that writes to a user who has not written for 24 hours,
+    BUSINESS_PEER_USAGE_MISSING or BUSINESS_PEER_INVALID.
     `slice_size`: the most changes that one getDifference returns.
     `unknown_reply`: the error for a reply to a message that does not exist, REPLY_MESSAGE_ID_INVALID or
     REPLY_TO_INVALID; None: the message is sent without the reply.
@@ -60,6 +64,8 @@ class Faults:
         self.packs = False
         self._centres: list[int] = []
         self.short_updates = False
+        self.echo_business = True
+        self.silent_chat = "BUSINESS_PEER_USAGE_MISSING"
         self.refuse_repeats = False
         self.slice_size = 100
         self._planned: list[_Planned] = []

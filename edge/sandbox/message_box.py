@@ -12,7 +12,8 @@ from edge.sandbox.tl import Objects
 class StoredMessage:
     """One user's copy of a message. `key` is the same in all copies. Dates are Unix time in seconds.
 
-    `out`: the user wrote it, also to Saved Messages. `markup`: a bot's buttons.
+    `out`: the user wrote it, also to Saved Messages. `markup`: a bot's buttons. `via_business_bot`: the connected bot
+    that wrote it in the user's name; only the user's copy tells.
     """
 
     id: int
@@ -26,6 +27,7 @@ class StoredMessage:
     silent: bool = False
     entities: Objects | None = None
     markup: Any = None
+    via_business_bot: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,10 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
+    """`peer_ids`: for each message, with whom it was."""
+
     message_ids: tuple[int, ...]
+    peer_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +84,28 @@ class Stopped:
     qts: int
 
 
+@dataclass(frozen=True, slots=True)
+class BusinessChange:
+    """What a connected bot is told about a person's account: `update`, which names `user_ids`. Counted by `qts`."""
+
+    owner_id: int
+    qts: int
+    update: Any
+    user_ids: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class MessageBox:
     """`pts` counts changes (https://core.telegram.org/api/updates); `log` has all of them since `pts` was 1.
 
-    `stops` has the events that `qts` counts, from 1 on; only bots get them.
+    `counted_by_qts` has the events that `qts` counts, from 1 on; only bots get them.
     """
 
     owner_id: int
     pts: int = 1
     messages: dict[int, StoredMessage] = field(default_factory=dict)
     log: list[BoxEvent] = field(default_factory=list)
-    stops: list[Stopped] = field(default_factory=list)
+    counted_by_qts: list[Stopped | BusinessChange] = field(default_factory=list)
     read_inbox: dict[int, int] = field(default_factory=dict)
     read_outbox: dict[int, int] = field(default_factory=dict)
     _ids: dict[int, int] = field(default_factory=dict)
@@ -103,7 +118,7 @@ class MessageBox:
 
     @property
     def qts(self) -> int:
-        return len(self.stops)
+        return len(self.counted_by_qts)
 
     def add(self, *, key: int, peer_id: int, text: str, out: bool, date: int) -> StoredMessage:
         self._last_id += 1

@@ -53,14 +53,17 @@ def edit(
 
 def delete(state: SandboxState, owner: Account, messages: list[StoredMessage], *, revoke: bool) -> list[BoxEvent]:
     """Delete the owner's copies, with `revoke` the peers' too; return an event for each box that has lost messages."""
-    lost: dict[int, list[int]] = {}
+    lost: dict[int, dict[int, int]] = {}
     for message in messages:
         peer = state.accounts[message.peer_id]
         for holder in _both(owner, peer) if revoke else [owner]:
             if copy := holder.box.copy_of(message):
                 del holder.box.messages[copy.id]
-                lost.setdefault(holder.id, []).append(copy.id)
-    return [state.accounts[id_].box.record(Deleted(tuple(ids)), len(ids)) for id_, ids in lost.items()]
+                lost.setdefault(holder.id, {})[copy.id] = copy.peer_id
+    return [
+        state.accounts[id_].box.record(Deleted(tuple(found), tuple(found.values())), len(found))
+        for id_, found in lost.items()
+    ]
 
 
 def block(state: SandboxState, user: Account, peer: Account, blocked: bool) -> Stopped | None:
@@ -69,7 +72,7 @@ def block(state: SandboxState, user: Account, peer: Account, blocked: bool) -> S
     if not peer.bot:
         return None
     stopped = Stopped(user.id, blocked, state.now, peer.box.qts + 1)
-    peer.box.stops.append(stopped)
+    peer.box.counted_by_qts.append(stopped)
     return stopped
 
 

@@ -3,12 +3,24 @@
 from collections.abc import Iterable
 from typing import Any
 
-from edge.sandbox.message_box import BoxEvent, Deleted, Edited, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
+from edge.sandbox.business_types import HAS_BUSINESS
+from edge.sandbox.message_box import (
+    BoxEvent,
+    BusinessChange,
+    Deleted,
+    Edited,
+    New,
+    ReadInbox,
+    ReadOutbox,
+    Stopped,
+    StoredMessage,
+)
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import Objects, TLObject, types
 
 
 def user(state: SandboxState, viewer: Account, account: Account) -> types.User:
+    newer: Any = {"bot_business": True} if account.business and HAS_BUSINESS else {}
     known = account is viewer or account.id in viewer.contacts
     first_name, last_name = viewer.contacts.get(account.id, (account.first_name, account.last_name))
     return types.User(
@@ -17,6 +29,7 @@ def user(state: SandboxState, viewer: Account, account: Account) -> types.User:
         contact=account.id in viewer.contacts or None,
         mutual_contact=is_mutual_contact(viewer, account) or None,
         bot=account.bot or None,
+        **newer,
         bot_info_version=1 if account.bot else None,
         access_hash=state.access_hash(viewer.id, account.id),
         first_name=first_name,
@@ -54,6 +67,8 @@ def users(state: SandboxState, viewer: Account, ids: Iterable[int]) -> Objects:
 
 def message(owner: Account, stored: StoredMessage) -> types.Message:
     sender: dict[str, Any] = {"from_id": types.PeerUser(user_id=owner.id)} if stored.out else {}
+    if stored.via_business_bot:
+        sender["via_business_bot_id"] = stored.via_business_bot
     return types.Message(
         peer_id=types.PeerUser(user_id=stored.peer_id),
         edit_date=stored.edited,
@@ -83,6 +98,13 @@ def update(owner: Account, event: BoxEvent) -> TLObject | None:
 
 def stopped(stop: Stopped) -> types.UpdateBotStopped:
     return types.UpdateBotStopped(user_id=stop.user_id, date=stop.date, stopped=stop.stopped, qts=stop.qts)
+
+
+def counted_by_qts(event: Stopped | BusinessChange) -> tuple[TLObject, list[int]]:
+    """Return the update about the event, and the users whom it is about."""
+    if isinstance(event, Stopped):
+        return stopped(event), [event.user_id]
+    return event.update, list(event.user_ids)
 
 
 def has_update(owner: Account, event: BoxEvent) -> bool:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from edge.sandbox import (
     rpc_auth,
+    rpc_business,
     rpc_buttons,
+    rpc_centres,
+    rpc_connected_bots,
     rpc_contacts,
     rpc_history,
     rpc_messages,
@@ -27,8 +30,14 @@ HANDLERS: dict[type[TLObject], Handler] = {
     **rpc_buttons.HANDLERS,
     **rpc_history.HANDLERS,
     **rpc_updates.HANDLERS,
+    **rpc_centres.HANDLERS,
+    **rpc_business.HANDLERS,
+    **rpc_connected_bots.HANDLERS,
 }
 FOR_BOTS = {
+    *rpc_business.HANDLERS,
+    functions.auth.ExportAuthorization,
+    functions.auth.ImportAuthorization,
     functions.auth.LogOut,
     functions.contacts.ResolveUsername,
     functions.help.GetConfig,

@@ -6,7 +6,7 @@ from typing import Any
 from edge.sandbox import render
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
-from edge.sandbox.message_box import BoxEvent, New, Stopped
+from edge.sandbox.message_box import BoxEvent, BusinessChange, New, Stopped
 from edge.sandbox.tl import TLObject, functions, types
 
 
@@ -23,39 +23,37 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
     if (pts := call.faults.too_long(call.me.id, box.pts)) is not None:
         return types.updates.DifferenceTooLong(pts=pts)
     if call.faults.is_stuck(call.me.id):
-        return types.updates.DifferenceSlice(**_parts(call, []), intermediate_state=_earlier(call, query, query.pts))
-    missed, stops = box.since(query.pts), box.stops[max(0, query.qts) :]
-    if not missed and not stops:
+        return types.updates.DifferenceSlice(
+            **_parts(call, []), intermediate_state=state_of(call, query.pts, query.qts)
+        )
+    missed, by_qts = box.since(query.pts), box.counted_by_qts[max(0, query.qts) :]
+    if not missed and not by_qts:
         return types.updates.DifferenceEmpty(date=call.state.now, seq=1)
     page = missed[: call.faults.slice_size]
-    if len(page) < len(missed):
-        return types.updates.DifferenceSlice(
-            **_parts(call, page), intermediate_state=_earlier(call, query, page[-1].pts)
-        )
-    return types.updates.Difference(**_parts(call, page, stops), state=state_of(call))
+    rest = by_qts[: min(call.faults.slice_size - len(page), getattr(query, "qts_limit", None) or len(by_qts))]
+    parts = _parts(call, page, rest)
+    if len(page) + len(rest) < len(missed) + len(by_qts):
+        pts, qts = page[-1].pts if page else query.pts, rest[-1].qts if rest else query.qts
+        return types.updates.DifferenceSlice(**parts, intermediate_state=state_of(call, pts, qts))
+    return types.updates.Difference(**parts, state=state_of(call))
 
 
-def _earlier(call: Call, query: functions.updates.GetDifference, pts: int) -> types.updates.State:
-    """Return the state when pts was `pts`, with the query's qts: none of the events that qts counts are sent yet."""
-    state = state_of(call, pts)
-    state.qts = query.qts
-    return state
-
-
-def state_of(call: Call, pts: int | None = None) -> types.updates.State:
-    """Return the account's state now, or when its pts was `pts`."""
+def state_of(call: Call, pts: int | None = None, qts: int | None = None) -> types.updates.State:
+    """Return the account's state now, or when its pts and qts were these."""
     box = call.me.box
     unread = 0 if call.me.bot else box.unread().total()
-    return types.updates.State(pts=pts or box.pts, qts=box.qts, date=call.state.now, seq=1, unread_count=unread)
+    qts = box.qts if qts is None else qts
+    return types.updates.State(pts=pts or box.pts, qts=qts, date=call.state.now, seq=1, unread_count=unread)
 
 
-def _parts(call: Call, events: list[BoxEvent], stops: Sequence[Stopped] = ()) -> dict[str, Any]:
+def _parts(call: Call, events: list[BoxEvent], by_qts: Sequence[Stopped | BusinessChange] = ()) -> dict[str, Any]:
     events = [event for event in events if render.has_update(call.me, event)]
     new = [call.me.box.messages.get(event.change.message_id) for event in events if isinstance(event.change, New)]
     other = [render.update(call.me, event) for event in events if not isinstance(event.change, New)]
-    other += [render.stopped(stop) for stop in stops]
     ids = [id_ for event in events for id_ in render.peer_ids(call.me, event)]
-    ids += [stop.user_id for stop in stops]
+    for update, user_ids in map(render.counted_by_qts, by_qts):
+        other.append(update)
+        ids += user_ids
     return {
         "new_messages": [render.message(call.me, message) for message in new if message],
         "new_encrypted_messages": [],

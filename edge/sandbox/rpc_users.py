@@ -4,10 +4,10 @@ from typing import Any
 
 from edge.sandbox import render
 from edge.sandbox.call import Call, Handler
+from edge.sandbox.centres import CENTRES, MAIN
 from edge.sandbox.faults import Refusal
 from edge.sandbox.tl import Bool, Result, TLObject, functions, objects, types, vector
 
-DC = 2
 CONFIG_LIFETIME = 3600
 MESSAGE_LENGTH = 4096
 CONFIG_NUMBERS: dict[str, Any] = {
@@ -34,7 +34,7 @@ CONFIG_NUMBERS: dict[str, Any] = {
     "call_packet_timeout_ms": 10_000,
     "caption_length_max": 1024,
     "message_length_max": MESSAGE_LENGTH,
-    "webfile_dc_id": DC,
+    "webfile_dc_id": MAIN,
 }
 """The values of Telegram's own servers, as far as clients need them."""
 
@@ -46,8 +46,8 @@ def get_config(call: Call, _query: functions.help.GetConfig) -> TLObject:
         date=now,
         expires=now + CONFIG_LIFETIME,
         test_mode=False,
-        this_dc=DC,
-        dc_options=[types.DcOption(id=DC, ip_address=host, port=port)],
+        this_dc=call.state.data_centres.of(call.auth_key_id),
+        dc_options=[types.DcOption(id=centre, ip_address=host, port=port) for centre in CENTRES],
         dc_txt_domain_name="localhost",
         me_url_prefix="https://t.me/",
         **CONFIG_NUMBERS,

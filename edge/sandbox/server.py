@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Self, TypeVar
 
 from edge.sandbox import messaging, render
+from edge.sandbox.business_by_hand import BusinessByHand
 from edge.sandbox.buttons import Press
 from edge.sandbox.call import Call, Push
 from edge.sandbox.connections import Connections
@@ -24,7 +25,7 @@ UNREADABLE = bytes.fromhex("0badc0de")
 """The id of a constructor that no layer has."""
 
 
-class Sandbox:
+class Sandbox(BusinessByHand):
     """An MTProto server with users, private chats and faults on demand.
 
     `async with Sandbox() as telegram: ...` listens on `host` (loopback only, unless `beyond_loopback`) and `port`
@@ -79,12 +80,22 @@ class Sandbox:
         username: str | None = None,
         phone: str | None = None,
         bot: bool = False,
+        business: bool = False,
         lang_code: str | None = None,
         password: str | None = None,
     ) -> Account:
-        """Add a user who can sign in with `phone` and `login_code`, or as a bot with the account's `token`."""
+        """Add a user who can sign in with `phone` and `login_code`, or as a bot with the account's `token`.
+
+        `business`: people may connect the bot to their accounts.
+        """
         return self.state.add_account(
-            first_name=first_name, username=username, phone=phone, bot=bot, lang_code=lang_code, password=password
+            first_name=first_name,
+            username=username,
+            phone=phone,
+            bot=bot,
+            business=business,
+            lang_code=lang_code,
+            password=password,
         )
 
     def login_code(self, phone: str) -> str:

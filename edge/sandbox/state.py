@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from edge.sandbox.business import BusinessState
 from edge.sandbox.buttons import Press
+from edge.sandbox.centres import DataCentres
 from edge.sandbox.keys import AuthKey, ServerKey
 from edge.sandbox.message_box import MessageBox
 from edge.sandbox.password import Challenge
@@ -24,6 +26,7 @@ class Account:
     """A user. `token` is a bot's secret, `password` a second factor; `blocked` and `met` are user ids.
 
     `contacts` are user ids with the first and last names by which this user knows them.
+    `business`: a bot that people may connect to their accounts.
     `usernames` are the collectible ones, with or without an ordinary `username`.
     `met` are users with whom there was a message, in either direction.
     """
@@ -38,6 +41,7 @@ class Account:
     token: str | None = None
     password: str | None = None
     usernames: tuple[str, ...] = ()
+    business: bool = False
     contacts: dict[int, tuple[str, str]] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     met: set[int] = field(default_factory=set)
@@ -92,6 +96,8 @@ class SandboxState:
     message_keys: Iterator[int] = field(default_factory=itertools.count)
     presses: dict[int, Press] = field(default_factory=dict)
     press_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    business: BusinessState = field(default_factory=BusinessState)
+    data_centres: DataCentres = field(default_factory=DataCentres)
     clock: Clock = field(default_factory=SystemClock)
     begins_after: int = 0
     ids_moved: int = 0
@@ -112,6 +118,7 @@ class SandboxState:
         username: str | None = None,
         phone: str | None = None,
         bot: bool = False,
+        business: bool = False,
         lang_code: str | None = None,
         password: str | None = None,
     ) -> Account:
@@ -122,7 +129,9 @@ class SandboxState:
         number = len(self.accounts)
         id_ = ID_RANGES[number % len(ID_RANGES)] + self.ids_moved + number * ID_STEP
         token = f"{id_}:{secrets.token_urlsafe(26)}" if bot else None
-        account = Account(id_, first_name, last_name, username, phone, bot, lang_code, token, password)
+        account = Account(
+            id_, first_name, last_name, username, phone, bot, lang_code, token, password, business=business
+        )
         account.box.begin_after(self.begins_after)
         self.accounts[id_] = account
         return account

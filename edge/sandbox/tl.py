@@ -29,6 +29,7 @@ __all__ = [
     "compute_password_hash",
     "container",
     "functions",
+    "innermost",
     "method_name",
     "objects",
     "packed",
@@ -89,5 +90,11 @@ def container(*messages: tuple[int, int, bytes]) -> bytes:
 
 
 def method_name(query: TLObject) -> str:
-    """Return the name of a query's method, such as `messages.SendMessage`."""
-    return query.QUALNAME.partition(".")[2]
+    """Return the name of a query's method, such as `messages.SendMessage`; if it holds a query, of that one's."""
+    return innermost(query).QUALNAME.partition(".")[2]
+
+
+def innermost(query: TLObject) -> TLObject:
+    """Return the query that `query` holds, else itself."""
+    held = getattr(query, "query", None)
+    return held if isinstance(held, TLObject) else query

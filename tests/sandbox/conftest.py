@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from pyrogram import Client
 
+from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
+from edge.userbot.telegram.server import use_server
+from tests.sandbox.business import Bot
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +53,18 @@ def boris(telegram: Sandbox) -> Account:
 async def people(telegram: Sandbox, anna: Account, boris: Account) -> AsyncIterator[People]:
     async with connect(telegram, "+79990000001") as first, connect(telegram, "+79990000002") as second:
         yield People(anna, boris, first, second)
+
+
+@pytest.fixture
+def robot(telegram: Sandbox) -> Account:
+    """A bot that people may connect to their accounts."""
+    if not HAS_BUSINESS:
+        pytest.skip("pyrogram knows no Business connections: they are tested with kurigram")
+    return telegram.add_user(first_name="Robot", username="robot", bot=True, business=True)
+
+
+@pytest.fixture
+async def bot(telegram: Sandbox, robot: Account) -> AsyncIterator[Bot]:
+    use_server(telegram.address, telegram.public_key_pem)
+    async with Client("robot", 1, "hash", bot_token=robot.token, in_memory=True) as client:
+        yield Bot(robot, client)
