@@ -28,7 +28,7 @@ class Handshake:
         self._nonce = 0
         self._server_nonce = int.from_bytes(secrets.token_bytes(16), "little", signed=True)
         self._new_nonce = b""
-        self._a = secrets.randbits(2048)
+        self._a = secrets.randbits(256)  # as strong as the group, and a longer one takes longer
 
     def answer(self, request: bytes) -> TLObject:
         match read(request):

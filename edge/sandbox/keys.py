@@ -48,7 +48,10 @@ class ServerKey:
 
     def decrypt(self, data: bytes) -> bytes:
         """Invert the client's textbook RSA. Raises ValueError if the content is longer than a block."""
-        number = pow(int.from_bytes(data, "big"), self.private.d, self.private.public_numbers.n)
+        key, block = self.private, int.from_bytes(data, "big")
+        # By the Chinese remainder theorem, which takes a quarter of the time.
+        first, second = pow(block, key.dmp1, key.p), pow(block, key.dmq1, key.q)
+        number = second + key.q * ((first - second) * key.iqmp % key.p)
         try:
             return number.to_bytes(RSA_BLOCK, "big")
         except OverflowError:

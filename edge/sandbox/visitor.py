@@ -11,6 +11,7 @@ from pyrogram.handlers.handler import Handler
 
 from edge.sandbox.server import Sandbox
 from edge.userbot.telegram.client_differences import client_options
+from edge.userbot.telegram.quick_storage import quicken_storage
 from edge.userbot.telegram.server import use_server
 
 API_ID, API_HASH = 1, "sandbox"
@@ -50,6 +51,7 @@ async def _ignore_updates(_updates: Any) -> None:
 
 async def _signed_in(telegram: Sandbox, phone: str, session: Path | None) -> Client:
     use_server(telegram.address, telegram.public_key_pem)
+    quicken_storage()
     client = _client(phone, session)
     await client.connect()
     sent = await client.send_code(phone)

@@ -11,6 +11,7 @@ from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
+from edge.userbot.telegram.quick_storage import quicken_storage
 from edge.userbot.telegram.server import use_server
 from tests.sandbox.business import Bot
 
@@ -21,6 +22,12 @@ def _no_unknown_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.chdir(tmp_path)
     yield
     assert not (tmp_path / "unknown_errors.txt").exists()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_storage() -> None:
+    """In a process with as many modules as pytest's a stock client takes seconds to sign in."""
+    quicken_storage()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pyrogram.errors import RPCError
 from pyrogram.storage.sqlite_storage import SQLiteStorage, get_input_peer
 
 from edge.userbot.telegram import client_differences, pyrogram_session
+from edge.userbot.telegram.quick_storage import quicken_storage
 from edge.userbot.telegram.server_time import ServerTime, tells_of_new_session
 from edge.userbot.telegram.terminal_input import read_line
 from events.runtime.log_throttle import LogThrottle
@@ -34,6 +35,7 @@ def repair(retrying: Retrying) -> ServerTime:
 
     Return an estimate of the server's time, which is corrected by every connection.
     """
+    quicken_storage()
     _write_no_error_file()
     _ignore_session_file_errors()
     _cache_peers()
