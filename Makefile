@@ -3,7 +3,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # PYTHON       the interpreter for VENV, 3.11 to 3.13; by default VENV's own, else the first on PATH that fits
-# VENV         where packages are installed, .venv; use another one for another Python, e.g. build/venv-3.13
+# CLIENT       the Telegram client, pyrogram or kurigram. kurigram has a VENV of its own, for which `make test` brings no torch and
+#              no model: the tests that need them are left out, unless EXTRAS names all; `make test-full` brings them
+# VENV         where packages are installed: .venv, or build/venv-kurigram; use another one for another Python, e.g. build/venv-3.13
 # EXTRAS       which of the project's extras to install, instead of those that the target needs; nothing is uninstalled
 # TORCH_INDEX  the index to install torch from, e.g. pytorch's CPU index: PyPI's build for Linux is a CUDA build of several GB
 # CHAOS_SEED   the seed of the storm that `make chaos` runs; by default a new one each time
@@ -18,8 +20,9 @@ SHELL := bash
 # CONTAINERS_SETUP  a command that starts a Docker engine, for `make test-containers` if none runs
 # CONTAINERS_ENV    lines for the .env of its clones, e.g. TORCH_INDEX=…
 # ARGS         further arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
+CLIENT ?= pyrogram
 PYTHON ?=
-VENV ?= .venv
+VENV ?= $(if $(filter kurigram,$(CLIENT)),build/venv-kurigram,.venv)
 EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
@@ -27,18 +30,27 @@ VOICE ?= build/voice
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_OWNER
 
 BIN := $(VENV)/bin
-# For the demo; for every command except training and converting models; for development, with torch.
-DEMO := sandbox openvino speedups
-RUN := userbot sandbox rabbitmq openai openvino speedups
+# The extra with the client.
+TELEGRAM_pyrogram := userbot
+TELEGRAM_kurigram := kurigram
+TELEGRAM := $(or $(TELEGRAM_$(CLIENT)),$(error CLIENT=$(CLIENT): choose pyrogram or kurigram))
+# For the demo; for every command except training and converting models; for development, with torch; for `make test`, which
+# with kurigram does without what is the same with either client.
+DEMO := $(TELEGRAM) sandbox openvino speedups
+RUN := $(TELEGRAM) sandbox rabbitmq openai openvino speedups
 ALL := $(RUN) transformers training
+TEST_pyrogram := $(ALL)
+TEST_kurigram := $(TELEGRAM) sandbox rabbitmq speedups
 set-up = @PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH_INDEX="$(TORCH_INDEX)" bash deploy/setup.sh $(1) </dev/null >&2
 
 .NOTPARALLEL:
-.PHONY: set-up-demo set-up-run set-up-dev set-up-bench
+.PHONY: set-up-demo set-up-run set-up-test set-up-dev set-up-bench
 set-up-demo:
 	$(call set-up,$(or $(EXTRAS),$(DEMO)))
 set-up-run:
 	$(call set-up,$(or $(EXTRAS),$(RUN)))
+set-up-test:
+	$(call set-up,dev $(or $(EXTRAS),$(TEST_$(CLIENT))))
 set-up-dev:
 	$(call set-up,dev $(or $(EXTRAS),$(ALL)))
 set-up-bench:
@@ -47,14 +59,14 @@ set-up-bench:
 .PHONY: help
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@awk '/^# [A-Z_]+  +/ { sub(/^# /, "     "); print }' $(MAKEFILE_LIST)
+	@awk '/^# ([A-Z_]+)?  +/ { sub(/^# /, "     "); print }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: set-up-demo ## run the whole product on this machine, with a chat in the terminal (piped input works too)
 	@exec $(BIN)/timokha demo $(ARGS)
 
 .PHONY: test
-test: set-up-dev ## run the tests, without the long suites
+test: set-up-test ## run the tests, without the long suites
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-full

@@ -96,7 +96,7 @@ COMMANDS: dict[str, Command] = {
         "cli.demo.command",
         "Runs the whole product on one machine, without any account, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
-        extras="sandbox,openvino",
+        extras="userbot,sandbox,openvino",
         stop_timeout=STOP_TIMEOUT,
     ),
     "doctor": Command(
@@ -135,7 +135,7 @@ COMMANDS: dict[str, Command] = {
         "cli.sandbox.command",
         "Runs a Telegram on this machine, to try the userbot without an account: prints how to reach it and sign in,"
         " and opens a chat in the terminal.",
-        extras="sandbox",
+        extras="userbot,sandbox",
         stop_timeout=STOP_TIMEOUT,
     ),
     "setup": Command(

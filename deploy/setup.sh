@@ -37,6 +37,16 @@ has() { [ -e "$venv/bin/python" ] && [ "$(cat "$venv/.parts/$1" 2>/dev/null)" = 
 note() { mkdir -p "$venv/.parts" && for part in "$@"; do key "$part" >"$venv/.parts/$part"; done; }
 missing() { for part in "$@"; do has "$part" || printf '%s ' "$part"; done; }
 
+# Both Telegram clients install a package `pyrogram`: in one VENV each would overwrite the other's files.
+case " $* " in
+    *' userbot '*'kurigram '* | *' kurigram '*'userbot '*)
+        say "EXTRAS: userbot (with pyrogram) and kurigram exclude each other: name one of them"; exit 2 ;;
+    *' userbot '*) other=kurigram ;;
+    *' kurigram '*) other=pyrogram ;;
+    *) other='' ;;
+esac
+has_other() { [ -n "$other" ] && find "$venv"/lib/*/site-packages -maxdepth 1 -iname "$other-*.dist-info" 2>/dev/null | grep -q .; }
+
 wanted=(build "$@")
 for part in "$@"; do
     [ -f "$(lock "$part")" ] || { say "EXTRAS: there is no $(lock "$part") (\`make lock\` writes one for each extra)"; exit 2; }
@@ -45,6 +55,10 @@ done
 wanted+=(checkout)
 [ -n "$(missing "${wanted[@]}")" ] || exit 0
 
+if has_other && usable; then
+    say "VENV=$venv has $other, and both clients in one exclude each other: \`make\` with CLIENT=$other, with another VENV, or after \`rm -rf $venv\`"
+    exit 2
+fi
 if ! usable; then
     python=$(interpreter)
     say "a new $venv with Python $(version "$python")"

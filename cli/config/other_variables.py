@@ -33,6 +33,8 @@ OTHERS = {
     "RABBITMQ_WORKER_REPLICAS": "compose.yaml: the number of workers on RabbitMQ, by default 1, likewise",
     "IMAGE_EXTRAS": "compose.yaml: further extras for the image of `generate`, e.g. `transformers`, which installs"
     " torch, for models that have to be converted",
+    "IMAGE_CLIENT": "compose.yaml: the Telegram client in the images of `userbot` and `sandbox`: `pyrogram`, the"
+    " default, or `kurigram`",
     "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
     " PyPI's build for Linux is a CUDA build of several GB",
     "GENERATE_MEMORY": "compose.yaml: the memory limit for preparing a model, and for each worker, e.g. `12g`;"

@@ -361,26 +361,38 @@ def test_the_dockerfile_copies_only_what_is_there_and_not_ignored():
         assert {source, str(Path(source).parent)} & let_in, f"{source} is in .dockerignore"
 
 
-def installed_in_the_image_of_generate(directory, extras):
-    """What its stage asks of pip, by the names of the locks, with the build arguments EXTRAS and TORCH_INDEX."""
-    stage = DOCKERFILE.partition(" AS build-generate\n")[2].partition("\nFROM ")[0].replace("\\\n", "")
+def installed_in_the_image(directory, target, **arguments):
+    """What its stage asks of pip with these build arguments."""
+    stage = DOCKERFILE.partition(f" AS build-{target}\n")[2].partition("\nFROM ")[0].replace("\\\n", "")
     steps = [
         step for step in re.findall(r"^RUN (.+)$", stage, re.MULTILINE) if not step.startswith(("--mount", "echo"))
     ]
     script = "\n".join(["pip() { echo $* >>asked; }", *steps])
-    environment = {"EXTRAS": extras, "TORCH_INDEX": "https://torch.example"}
-    subprocess.run(["/bin/bash", "-euo", "pipefail", "-c", script], cwd=directory, env=environment, check=True)
+    subprocess.run(["/bin/bash", "-euo", "pipefail", "-c", script], cwd=directory, env=arguments, check=True)
     return (directory / "asked").read_text()
 
 
 def test_the_image_of_generate_has_torch_only_if_it_is_asked_for(tmp_path):
     arguments = SERVICES["generate"]["build"]["args"]
     assert (arguments["EXTRAS"], arguments["TORCH_INDEX"]) == ("${IMAGE_EXTRAS:-}", "${TORCH_INDEX:-}")
-    plain = installed_in_the_image_of_generate(tmp_path, "")
+    plain = installed_in_the_image(tmp_path, "generate", EXTRAS="", TORCH_INDEX="")
     assert set(re.findall(r"locks/(\w+)\.txt", plain)) == {"openai", "openvino", "rabbitmq"}
-    asked = installed_in_the_image_of_generate(tmp_path, "transformers").removeprefix(plain * 2)
+    whole = installed_in_the_image(tmp_path, "generate", EXTRAS="transformers", TORCH_INDEX="https://torch.example")
+    asked = whole.removeprefix(plain * 2)
     assert re.findall(r"locks/(\w+)\.txt", asked) == ["transformers", "torch"]
     assert "--index-url https://torch.example" in asked
+
+
+@pytest.mark.parametrize(("client", "extra"), [("pyrogram", "userbot"), ("kurigram", "kurigram")])
+@pytest.mark.parametrize("target", ["userbot", "sandbox"])
+def test_an_image_has_the_client_that_is_chosen_and_no_other(tmp_path, target, client, extra):
+    assert SERVICES[target]["build"]["args"]["CLIENT"] == "${IMAGE_CLIENT:-pyrogram}"
+    locks = re.findall(r"locks/(\w+)\.txt", installed_in_the_image(tmp_path, target, CLIENT=client))
+    assert set(locks) == {extra, target, "speedups"} - {"userbot"} | {extra}
+
+
+def test_without_a_choice_an_image_has_pyrogram():
+    assert set(re.findall(r"^ARG CLIENT=(\w+)$", DOCKERFILE, re.MULTILINE)) == {"pyrogram"}
 
 
 def test_the_wheel_holds_every_package_that_the_dockerfile_copies():

