@@ -13,6 +13,7 @@ SHELL := bash
 # CHAOS_QUESTIONS  how many questions meanwhile, 600
 # CHAOS_FAULTS  which other faults, e.g. outages=2,terminations=5; by default all
 # CHAOS_ACCOUNTS  true: with the accounts of deploy/nats-accounts.conf, without the faults that only an administrator can repair
+# CHAOS_BUSINESS  true: with business connections (CLIENT=kurigram)
 # CHAOS_OWNER  true: with owners who approve, pause, give orders and change timokha.toml meanwhile
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats or voice; by default everything
 # VOICE_LIST   which questions `make bench PART=voice` asks: test, second or halfway
@@ -27,7 +28,7 @@ EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
 VOICE ?= build/voice
-export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_OWNER
+export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER
 
 BIN := $(VENV)/bin
 # The extra with the client.

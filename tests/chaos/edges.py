@@ -1,4 +1,4 @@
-"""The accounts that are asked: a user's and a bot's, each with a userbot of its own."""
+"""The accounts that are asked: a user's and a bot's, each with a userbot of its own, or two persons' with one bot."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,10 @@ from edge.sandbox.visitor import signed_in_session
 
 OWNER_PHONE = "+79990000000"
 OWNER_OF_BOT_PHONE = "+79980000000"
-USER, BOT = EDGES = ("userbot", "bot")
+USER, BOT, BUSINESS = EDGES = ("userbot", "bot", "business")
 """Kinds of edges, and of their processes."""
+PERSONS = 2
+"""Who have connected the bot of the business edge."""
 OWNER_PAUSE = 3.0
 """USERBOT_OWNER_PAUSE, in seconds; likewise:"""
 APPROVE_FOR = 5.0
@@ -22,7 +24,8 @@ EXPIRED = {USER: "drop", BOT: "send"}
 class Edge:
     """`environment` is its userbot's, `log` what that writes.
 
-    `owner`: who is in charge, None if they do nothing in this storm.
+    `kind`: of its process, with a number if that has several. `owner`: who is in charge, None if they do nothing in
+    this storm. `bot`: calls Telegram for the account.
     """
 
     kind: str
@@ -30,6 +33,12 @@ class Edge:
     environment: dict[str, str]
     log: Path
     owner: Account | None = None
+    bot: Account | None = None
+
+    @property
+    def caller(self) -> int:
+        """The id of the account that has signed in."""
+        return (self.bot or self.account).id
 
     def switch_live(self) -> None:
         """The next userbot answers the other way."""
@@ -49,6 +58,15 @@ def bot_account(telegram: Sandbox, directory: Path) -> tuple[Account, dict[str, 
     """An account that signs in with its token, at the first start of its userbot."""
     bot = telegram.add_user(first_name="Тимоха-бот", username="timokha_bot", bot=True)
     return bot, {"BOT_TOKEN": bot.token or "", "USERBOT_SESSION": str(directory / "bot.session")}
+
+
+def connected_accounts(telegram: Sandbox, directory: Path) -> tuple[list[Account], Account, dict[str, str]]:
+    """Persons who have connected a bot to their accounts, the bot, and the settings of its process."""
+    bot = telegram.add_user(first_name="Тимоха-бот", username="timokha_bot", bot=True, business=True)
+    persons = [telegram.add_user(first_name=f"Хозяин {n}", phone=f"+7997000000{n}") for n in range(PERSONS)]
+    for person in persons:
+        telegram.connect_business(person.id, bot.id)
+    return persons, bot, {"BOT_TOKEN": bot.token or "", "USERBOT_SESSION": str(directory / "business.session")}
 
 
 def put_in_charge(telegram: Sandbox, edge: Edge) -> None:

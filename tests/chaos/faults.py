@@ -68,6 +68,8 @@ SHARES = {
 }
 """How many kills there are to one of these; of each there is one at least, of an outage none below 12 kills."""
 DEAR = ("outages", "deleted_streams", "deleted_buckets")
+OF_BUSINESS = {"changed_connections": 8}
+"""Likewise, where there are business connections."""
 NOT_WITH_ACCOUNTS = (
     "deleted_consumers",
     "deleted_streams",
@@ -79,17 +81,20 @@ NOT_WITH_ACCOUNTS = (
 """What no process may make anew there, and hints that only the account of the owner's commands can send."""
 
 
-def planned(kills: int, chosen: str | None, chance: random.Random, *, accounts: bool = False) -> list[str]:
+def planned(
+    kills: int, chosen: str | None, chance: random.Random, *, accounts: bool = False, business: bool = False
+) -> list[str]:
     """What is to happen, in order. `chosen` is `name` or `name=count`, with commas between, instead of all."""
+    shares = {**SHARES, **(OF_BUSINESS if business else {})}
     if chosen is None:
-        counts = {name: max(1, round(kills / share)) for name, share in SHARES.items()}
+        counts = {name: max(1, round(kills / share)) for name, share in shares.items()}
         counts |= {name: 0 for name in DEAR if kills < 12}
         counts |= {name: 0 for name in NOT_WITH_ACCOUNTS if accounts}
     else:
         pairs = [part.partition("=") for part in chosen.split(",") if part]
         counts = {name: int(count or 1) for name, _, count in pairs}
-    if unknown := counts.keys() - SHARES.keys():
-        raise SystemExit(f"CHAOS_FAULTS names {', '.join(unknown)}; it takes {', '.join(SHARES)}")
+    if unknown := counts.keys() - shares.keys():
+        raise SystemExit(f"CHAOS_FAULTS names {', '.join(unknown)}; it takes {', '.join(shares)}")
     order = [name for name, count in counts.items() for _ in range(count)]
     chance.shuffle(order)
     return order
@@ -124,36 +129,36 @@ class Faults:
     async def _bad_messages(self) -> None:
         edge, method = self._edge(), self.chance.choice((SEND, SEND, EDIT, DIFFERENCE))
         code = self.chance.choice(NOT_TAKEN)
-        self._telegram.faults.notify_bad_message(edge.account.id, code, method=method, times=1)
+        self._telegram.faults.notify_bad_message(edge.caller, code, method=method, times=1)
         self._noted("bad_messages", edge)
         if method == DIFFERENCE:
-            self._telegram.drop_connections(edge.account.id)
+            self._telegram.drop_connections(edge.caller)
 
     async def _refused_replies(self) -> None:
-        self._telegram.faults.refuse(self._edge().account.id, 400, self.chance.choice(REPLY_GONE))
+        self._telegram.faults.refuse(self._edge().caller, 400, self.chance.choice(REPLY_GONE))
 
     async def _refused_sends(self) -> None:
         edge = self._edge()
         self.refused[edge.kind] += 1
-        self._telegram.faults.refuse(edge.account.id, 406, "TOPIC_DELETED")
+        self._telegram.faults.refuse(edge.caller, 406, "TOPIC_DELETED")
 
     async def _passing_refusals(self) -> None:
         edge, (code, name) = self._edge(), self.chance.choice(PASSING)
         method = self.chance.choice((SEND, SEND, EDIT, DIFFERENCE))
-        self._telegram.faults.refuse(edge.account.id, code, name, method=method, times=self.chance.randint(1, 3))
+        self._telegram.faults.refuse(edge.caller, code, name, method=method, times=self.chance.randint(1, 3))
         self._noted("passing_refusals", edge)
         if method == DIFFERENCE:
-            self._telegram.drop_connections(edge.account.id)
+            self._telegram.drop_connections(edge.caller)
 
     async def _stuck_slices(self) -> None:
         edge = self._edge()
-        self._telegram.faults.stuck_slices(edge.account.id, self.chance.randint(2, 5))
+        self._telegram.faults.stuck_slices(edge.caller, self.chance.randint(2, 5))
         self._noted("stuck_slices", edge)
-        self._telegram.drop_connections(edge.account.id)
+        self._telegram.drop_connections(edge.caller)
 
     async def _outages(self) -> None:
         """With a call in flight: its result is lost, and Telegram stays away."""
-        account = self._edge().account.id
+        account = self._edge().caller
         async with self.world.telegram_lock:
             self._telegram.faults.lose_answers(account)
             with contextlib.suppress(TimeoutError):
@@ -162,6 +167,13 @@ class Faults:
                 await self._telegram.refuse_connections()
                 await asyncio.sleep(self.chance.uniform(*OUTAGE))
                 await self._telegram.accept_connections()
+
+    async def _changed_connections(self) -> None:
+        """A person changes what the bot may do: from now on Telegram takes another connection id only."""
+        edge = self._edge()
+        assert edge.bot
+        self._telegram.connect_business(edge.account.id, edge.bot.id)
+        self._noted("changed_connections", edge)
 
     # --- processes
 
@@ -185,15 +197,15 @@ class Faults:
         Its user asks again, and the next userbot finds out about the answer later than about that question.
         """
         victim = self.chance.choice(self.world.of(*EDGES))
-        assert victim.edge
-        self.crowd.stir(victim.edge)
+        edge = self.chance.choice(victim.edges)
+        self.crowd.stir(edge)
         async with victim.lock:
-            users = await self._until_answered(victim.edge)
+            users = await self._until_answered(edge)
             with self.world.chronicle.during("unrecorded_answer", victim.kind, victim.account):
                 await victim.kill()
                 self.crowd.eager |= users
                 for method in (SEND, HISTORY):
-                    account, times = victim.edge.account.id, len(users) + 4
+                    account, times = edge.caller, len(users) + 4
                     self._telegram.faults.refuse(account, *PASSING[0], method=method, times=times)
                 await asyncio.sleep(self.chance.uniform(*DOWN))
                 await victim.start()
@@ -328,7 +340,7 @@ class Faults:
                 async with self.world.connected() as js:
                     await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
                     marks = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
-                    if await marks.load(str(edge.account.id)):
+                    if await marks.load(str(edge.caller)):
                         emptied.ended = time.monotonic()
                         return
             await asyncio.sleep(0.3)

@@ -13,7 +13,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
 from tests.chaos.chronicle import Disturbance
-from tests.chaos.edges import BOT, EDGES, Edge
+from tests.chaos.edges import BOT, BUSINESS, EDGES, Edge
 from tests.chaos.logbook import Logbook
 from tests.chaos.owned import AT_ONCE, Owned
 from tests.chaos.owner import Owner
@@ -222,7 +222,7 @@ class Judge:
 
         A user account reads that back from its chats, which Telegram shows no bot.
         """
-        away = [noted for noted in self._chronicle.disturbances if noted.whom == BOT]
+        away = [noted for noted in self._chronicle.disturbances if noted.whom in (BOT, BUSINESS)]
         return min((noted.began for noted in away if noted.touches(at, at, slack=STARTING)), default=at)
 
     def _is_unreadable(self, case: Case) -> bool:

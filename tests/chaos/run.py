@@ -2,6 +2,7 @@
 
 Writes build/chaos.json (CHAOS_OUTPUT); exit code 1 if a question was lost or answered twice, somebody was left busy, or
 a process did not end at SIGTERM. CHAOS_FAULTS=outages=2,terminations=5 takes these faults only.
+With CHAOS_BUSINESS=true, and kurigram, the edge is one of business connections, with two persons and without owners.
 CHAOS_OWNER=true puts owners in charge: approval, pauses, orders, lists, limits, a timokha.toml that changes.
 With CHAOS_ACCOUNTS=true each process has its own account on NATS, as deploy/ ships it, and nothing is deleted that only
 `timokha setup` could make anew.
@@ -58,7 +59,13 @@ def main() -> int:
     accounts = os.environ.get("CHAOS_ACCOUNTS") == "true"
     owned = os.environ.get("CHAOS_OWNER") == "true"
     chosen = os.environ.get("CHAOS_FAULTS")
-    report = asyncio.run(chaos(directory, seed, kills, questions, chosen, accounts=accounts, owned=owned))
+    business = os.environ.get("CHAOS_BUSINESS") == "true"
+    if business and owned:
+        print("CHAOS_BUSINESS and CHAOS_OWNER exclude each other: choose one", file=sys.stderr)
+        return 2
+    report = asyncio.run(
+        chaos(directory, seed, kills, questions, chosen, accounts=accounts, owned=owned, business=business)
+    )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     faults = report.pop("faults")
@@ -69,7 +76,15 @@ def main() -> int:
 
 
 async def chaos(
-    directory: Path, seed: int, kills: int, questions: int, chosen: str | None, *, accounts: bool, owned: bool
+    directory: Path,
+    seed: int,
+    kills: int,
+    questions: int,
+    chosen: str | None,
+    *,
+    accounts: bool,
+    owned: bool,
+    business: bool,
 ) -> dict[str, Any]:
     rabbitmq = has_rabbitmq()
     if not rabbitmq:
@@ -80,7 +95,9 @@ async def chaos(
     limit = max(4, round(LIMIT * questions / users))
     if owned:
         settings |= {"USERBOT_MAX_ANSWERS_PER_DAY": str(limit), "USERBOT_MAX_ANSWERS_PER_DAY_FOR_ALL": str(questions)}
-    async with world(directory, rabbitmq=rabbitmq, accounts=accounts, owned=owned, settings=settings) as made:
+    async with world(
+        directory, rabbitmq=rabbitmq, accounts=accounts, owned=owned, business=business, settings=settings
+    ) as made:
         crowd = Crowd(made, questions, random.Random(seed))
         crowd.invite(users)
         owners = {
@@ -97,7 +114,7 @@ async def chaos(
             TimeElapsedColumn(),
             console=Console(stderr=True),
         ) as progress:
-            plan = planned(kills, chosen, random.Random(seed + 2), accounts=accounts)
+            plan = planned(kills, chosen, random.Random(seed + 2), accounts=accounts, business=business)
             faults = Faults(made, crowd, random.Random(seed + 3))
             asked, struck = (
                 progress.add_task(name, total=n) for name, n in (("questions", questions), ("kills", kills))
@@ -108,7 +125,6 @@ async def chaos(
                 kills,
                 plan,
                 faults,
-                rabbitmq,
                 random.Random(seed + 1),
                 random.Random(seed + 4),
                 lambda: progress.advance(struck),

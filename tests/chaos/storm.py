@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.faults import Faults
 from tests.chaos.users import Crowd
-from tests.chaos.world import KINDS, WITHOUT_RABBITMQ, World
+from tests.chaos.world import World
 
 DOWN = (0.0, 2.0)
 """Seconds for which a killed process stays down; likewise:"""
@@ -31,7 +31,6 @@ class Storm:
     kills: int
     plan: list[str]
     faults: Faults
-    rabbitmq: bool
     chance: random.Random
     chance_of_faults: random.Random
     struck: Callable[[], None]
@@ -83,8 +82,7 @@ class Storm:
         await self.faults.strike(name)
 
     def _order(self) -> list[str]:
-        kinds = KINDS if self.rabbitmq else WITHOUT_RABBITMQ
-        order = list(itertools.islice(itertools.cycle(kinds), self.kills))
+        order = list(itertools.islice(itertools.cycle(self.world.kinds), self.kills))
         self.chance.shuffle(order)
         return order
 
@@ -98,8 +96,8 @@ class Storm:
                 self.killed[kind] += 1
                 self.killed_at.append((time.monotonic(), victim.account))
                 await asyncio.sleep(down)
-                if victim.edge and switched < SWITCHED:
-                    victim.edge.switch_live()
+                if victim.edges and switched < SWITCHED:
+                    victim.edges[0].switch_live()
                 await victim.start()
 
     async def _freeze(self) -> None:

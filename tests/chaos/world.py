@@ -26,13 +26,22 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from tests.chaos.accounts import Nats, running
 from tests.chaos.chronicle import Chronicle
-from tests.chaos.edges import BOT, EDGES, USER, Edge, bot_account, put_in_charge, user_account
+from tests.chaos.edges import (
+    BOT,
+    BUSINESS,
+    EDGES,
+    USER,
+    Edge,
+    bot_account,
+    connected_accounts,
+    put_in_charge,
+    user_account,
+)
 from tests.chaos.processes import End, Program, left_behind
 from tests.rabbitmq_node import RabbitMQNode
 
 KINDS = (*EDGES, "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
-WITHOUT_RABBITMQ = (*EDGES, "generate", "nats")
-GRACES = {USER: 5.0, BOT: 5.0, "generate": 20.0, "bridge": 5.0, "generate-rabbitmq": 20.0}
+GRACES = {USER: 5.0, BOT: 5.0, BUSINESS: 5.0, "generate": 20.0, "bridge": 5.0, "generate-rabbitmq": 20.0}
 """Seconds, by the kinds of our own processes: the defaults; 5 s make up the 10 s of one without a grace of its own."""
 GENERATES = 2
 RESTART = 1.0
@@ -48,7 +57,7 @@ Act = Callable[[], Coroutine[Any, Any, None]]
 class Victim:
     """One process of a kind; `pid` gives None when it does not run, or must not be frozen.
 
-    `edge` is set for a userbot. A `program` that ends by itself is started again, as compose does. Whoever does
+    `edges`: which accounts it answers. A `program` that ends by itself is started again, as compose does. Whoever does
     something to a victim holds its `lock`.
     """
 
@@ -57,13 +66,13 @@ class Victim:
     start: Act
     pid: Callable[[], int | None]
     program: Program | None = None
-    edge: Edge | None = None
+    edges: tuple[Edge, ...] = ()
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def account(self) -> str:
         """The kind of the only edge that it matters to, empty if it is everybody's."""
-        return self.edge.kind if self.edge else ""
+        return self.edges[0].kind if len(self.edges) == 1 else ""
 
     async def supervise(self, chronicle: Chronicle) -> None:
         while self.program:
@@ -104,6 +113,11 @@ class World:
     left_behind: list[int] = field(default_factory=list)
     telegram_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def kinds(self) -> list[str]:
+        """Return the kinds of victims that there are."""
+        return [kind for kind in KINDS if self.of(kind)]
+
     def of(self, *kinds: str) -> list[Victim]:
         return [victim for victim in self.victims if victim.kind in kinds]
 
@@ -119,7 +133,7 @@ class World:
         """The userbots have been here: from now on everything that they miss is fetched."""
         async with asyncio.timeout(90):
             for log in [edge.log for edge in self.edges]:
-                while not (log.exists() and "userbot.ready" in log.read_text()):  # noqa: ASYNC110 - a file
+                while not (log.exists() and any(f"{name}.ready" in log.read_text() for name in (USER, BUSINESS))):  # noqa: ASYNC110 - a file
                     await asyncio.sleep(0.1)
 
     @asynccontextmanager
@@ -157,11 +171,11 @@ class World:
 
 @asynccontextmanager
 async def world(
-    directory: Path, *, rabbitmq: bool, accounts: bool, owned: bool, settings: dict[str, str]
+    directory: Path, *, rabbitmq: bool, accounts: bool, owned: bool, business: bool, settings: dict[str, str]
 ) -> AsyncIterator[World]:
     """Everything runs and is supervised inside; afterwards all of it has ended, and `ends` says how.
 
-    `owned`: the owners are in charge.
+    `owned`: the owners are in charge. `business`: the edge is one of business connections.
     """
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(running(directory / "nats", accounts=accounts))
@@ -178,7 +192,11 @@ async def world(
         }
         made = World(directory, telegram, nats)
         made.victims.append(Victim("nats", nats.server.kill, nats.server.start, lambda: nats.server.pid))
-        await _add_edges(made, stack, {**environment, **nats.settings("userbot")}, owned=owned)
+        own_settings = {**environment, **nats.settings("userbot")}
+        if business:
+            await _add_business(made, stack, own_settings)
+        else:
+            await _add_edges(made, stack, own_settings, owned=owned)
         processes = [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
         if rabbitmq:
             node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq", clock=SystemClock()))
@@ -211,7 +229,15 @@ async def _add_edges(made: World, stack: AsyncExitStack, environment: dict[str, 
             put_in_charge(telegram, edge)
         made.edges.append(edge)
         victim = await _add(made, stack, kind, "userbot", edge.environment)
-        victim.edge = edge
+        victim.edges = (edge,)
+
+
+async def _add_business(made: World, stack: AsyncExitStack, environment: dict[str, str]) -> None:
+    persons, bot, own = connected_accounts(made.telegram, made.directory)
+    environment, log = {**environment, **own}, made.directory / f"{BUSINESS}-1" / f"{BUSINESS}.log"
+    made.edges += [Edge(f"{BUSINESS}-{n}", person, environment, log, bot=bot) for n, person in enumerate(persons, 1)]
+    victim = await _add(made, stack, BUSINESS, BUSINESS, environment)
+    victim.edges = tuple(made.edges)
 
 
 async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environment: dict[str, str]) -> Victim:
