@@ -71,10 +71,13 @@ def invoke(call: Call, query: Any) -> Result:
 
 
 def get_connection(call: Call, query: Any) -> TLObject:
+    """Return the connection as an update that is not counted. Raises Refusal."""
+    if not call.me.bot:
+        raise Refusal(400, "USER_BOT_REQUIRED")
     connection = call.state.business.find(query.connection_id, call.me.id)
     if connection is None:
         raise Refusal(400, "CONNECTION_ID_INVALID")
-    told = business_updates.connected(connection, call.me.box.qts)
+    told = business_updates.connected(connection, qts=0)
     return render.updates(call.state, call.me, [told], [connection.person_id])
 
 

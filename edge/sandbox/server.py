@@ -13,7 +13,7 @@ from edge.sandbox.buttons import Press
 from edge.sandbox.call import Call, Push
 from edge.sandbox.connections import Connections
 from edge.sandbox.faults import Faults
-from edge.sandbox.message_box import StoredMessage
+from edge.sandbox.message_box import BoxEvent, StoredMessage
 from edge.sandbox.rpc_buttons import press_button
 from edge.sandbox.state import Account, SandboxState, normal_phone
 from edge.sandbox.tl import types
@@ -134,10 +134,19 @@ class Sandbox(BusinessByHand):
         """Write as a user who has no client here; return the user's own copy."""
         accounts = self.state.accounts
         message, events = messaging.send(self.state, accounts[user_id], accounts[peer_id], text, reply_to=reply_to)
-        call = Call(self.state, self.faults, auth_key_id=0)
-        call.add_pushes(events)
-        self._connections.deliver(call.pushes)
+        self._deliver(events)
         return message
+
+    def edit(self, user_id: int, message_id: int, text: str) -> None:
+        """Change the user's own message, as `send` does for users without a client."""
+        user = self.state.accounts[user_id]
+        self._deliver(messaging.edit(self.state, user, user.box.messages[message_id], text))
+
+    def delete(self, user_id: int, *message_ids: int, revoke: bool = True) -> None:
+        """Delete messages of the user's chats, unless `revoke` is false also for the others in the chats."""
+        user = self.state.accounts[user_id]
+        messages = [user.box.messages[id_] for id_ in message_ids]
+        self._deliver(messaging.delete(self.state, user, messages, revoke=revoke))
 
     def add_contact(self, user_id: int, contact_id: int, *, name: str = "") -> None:
         """Make the contact one of the user's, known by `name`, else by its own."""
@@ -212,6 +221,11 @@ class Sandbox(BusinessByHand):
         """Listen on the same port again."""
         if self._server is None:
             await self._listen()
+
+    def _deliver(self, events: list[BoxEvent]) -> None:
+        call = Call(self.state, self.faults, auth_key_id=0)
+        call.add_pushes(events)
+        self._connections.deliver(call.pushes)
 
     async def _listen(self) -> None:
         host, port = self.state.address

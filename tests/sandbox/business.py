@@ -42,8 +42,16 @@ class Bot:
         )
         return await self.one(connection, query)
 
+    async def invoke(self, connection: str, query: Any) -> Any:
+        return await self.client.invoke(query, business_connection_id=connection)
+
+    async def invoke_once(self, connection: str, query: Any) -> Any:
+        """Call over the main data centre. `invoke` repeats what fails for a reason on Telegram's side."""
+        wrapped = functions.InvokeWithBusinessConnection(connection_id=connection, query=query)
+        return await self.client.session.send(wrapped)
+
     async def one(self, connection: str, query: Any) -> Any:
-        [update] = (await self.client.invoke(query, business_connection_id=connection)).updates
+        [update] = (await self.invoke(connection, query)).updates
         return update
 
     async def _take(self, updates: Any) -> None:

@@ -75,3 +75,12 @@ async def bot(telegram: Sandbox, robot: Account) -> AsyncIterator[Bot]:
     use_server(telegram.address, telegram.public_key_pem)
     async with Client("robot", 1, "hash", bot_token=robot.token, in_memory=True) as client:
         yield Bot(robot, client)
+
+
+@pytest.fixture
+async def connection(telegram: Sandbox, anna: Account, boris: Account, bot: Bot) -> str:
+    """Anna has connected the bot, and Boris has written to her."""
+    id_ = telegram.connect_business(anna.id, bot.account.id)
+    telegram.send(boris.id, anna.id, "question")
+    assert [(await bot.next()).qts, (await bot.next()).qts] == [1, 2]
+    return id_
