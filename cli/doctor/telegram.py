@@ -1,6 +1,6 @@
 """Examine the Telegram session, and this machine's clock against Telegram's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,14 +11,12 @@ from edge.userbot.telegram.session_file import SessionInUse, account_of, check_a
 from events.errors import SettingsError, TransportUnreachable
 from events.extras import install_command
 from events.runtime.clock import Clock
+from events.telegram_client import KURIGRAM, PYROGRAM, Client, installed_clients, mixed
 
 
 def examine_session(settings: UserbotSettings) -> Iterator[Finding]:
     """Examine whether the userbot can start without a prompt; do not connect to Telegram."""
-    if find_spec("pyrogram") is None:
-        yield wrong(f"Telegram: pyrogram is not installed: {install_command('userbot')}")
-    elif find_spec("tgcrypto") is None:
-        yield note(f"Telegram: without tgcrypto its encryption is slow: {install_command('speedups')}")
+    yield from _examine_client()
     try:
         if path := settings.session_file:
             yield _examine_file(path, settings)
@@ -27,6 +25,29 @@ def examine_session(settings: UserbotSettings) -> Iterator[Finding]:
             yield ok("Telegram session: a session string")
     except SettingsError as error:
         yield wrong(f"Telegram session: {error}")
+
+
+def _examine_client() -> Iterator[Finding]:
+    installed = installed_clients()
+    if find_spec("pyrogram") is None:
+        yield wrong(f"Telegram: pyrogram is not installed: {install_command('userbot')}")
+    elif problem := mixed(installed):
+        yield wrong(f"Telegram: {problem}")
+    else:
+        yield _name_client(installed)
+        if find_spec("tgcrypto") is None:
+            yield note(f"Telegram: without tgcrypto its encryption is slow: {install_command('speedups')}")
+
+
+def _name_client(installed: Mapping[Client, str]) -> Finding:
+    from edge.userbot.telegram.server import layer  # noqa: PLC0415 - pyrogram may be missing
+
+    for client, version in installed.items():
+        if version == client.tested:
+            return ok(f"Telegram: {client.name} {version}, layer {layer()}")
+    found = " ".join(f"{client.name} {version}" for client, version in installed.items()) or "an unknown client"
+    tested = " or ".join(f"{client.name} {client.tested}" for client in (PYROGRAM, KURIGRAM))
+    return note(f"Telegram: {found}, layer {layer()}; tested with {tested}: {install_command(PYROGRAM.extra)}")
 
 
 def _examine_file(path: Path, settings: UserbotSettings) -> Finding:

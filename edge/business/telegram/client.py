@@ -9,6 +9,7 @@ from edge.business.telegram.updates import read_connection
 from edge.userbot.driving.messenger import Undeliverable, UnknownAnswer
 from edge.userbot.telegram.api import TelegramApi
 from events.errors import SettingsError
+from events.extras import install_command
 
 types: Any = raw.types
 functions: Any = raw.functions
@@ -17,10 +18,7 @@ functions: Any = raw.functions
 def require_business() -> None:
     """Raise SettingsError if the installed client does not know business connections."""
     if not hasattr(types, "UpdateBotBusinessConnect"):
-        raise SettingsError(
-            "timokha business: pyrogram does not know business connections; install kurigram in its place,"
-            ' e.g. pip install "timokha[kurigram]" in an environment of its own'
-        )
+        raise SettingsError(f"this client does not know business connections: {install_command('kurigram')}")
 
 
 async def ask_for_connection(api: TelegramApi, connection_id: str) -> Connection:

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pyrogram.connection.transport import TCP
 from pyrogram.crypto import rsa
+from pyrogram.raw import all as schema
 from pyrogram.raw.core import Bytes
 
 from events.errors import SettingsError
@@ -36,6 +37,11 @@ def use_server(address: str, public_key_pem: str) -> None:
 
     rsa.server_public_keys[fingerprint(key.m, key.e)] = key
     TCP.connect = connect_to_target  # type: ignore[method-assign]
+
+
+def layer() -> int:
+    """Return which layer of Telegram's API the installed client speaks."""
+    return int(schema.layer)
 
 
 def fingerprint(modulus: int, exponent: int) -> int:
