@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from events.errors import Conflict
@@ -50,10 +50,15 @@ class MemoryLog:
         self._stored[channel].pop(str(request_id), None)
 
     async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:
-        prefix = f"{account}.{chat}."
+        return self._erase(f"{account}.{chat}.", lambda key: RequestId.parse(key).is_up_to(up_to))
+
+    async def erase_account(self, account: str) -> int:
+        return self._erase(f"{account}.", lambda key: True)
+
+    def _erase(self, prefix: str, matches: Callable[[str], bool]) -> int:
         erased = 0
         for stored in self._stored.values():
-            for key in [key for key in stored if key.startswith(prefix) and RequestId.parse(key).is_up_to(up_to)]:
+            for key in [key for key in stored if key.startswith(prefix) and matches(key)]:
                 del stored[key]
                 erased += 1
         return erased
@@ -171,6 +176,11 @@ class MemoryRecords:
             raise Conflict(f"record {key} was changed by somebody else")
         self._records[key] = Stored(value, (version or 0) + 1)
         return self._records[key].version
+
+    async def remove(self, key: str, version: int) -> None:
+        found = self._records.get(key)
+        if found and found.version <= version:
+            del self._records[key]
 
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
         for key in [key for key in self._records if key.startswith(prefix)]:

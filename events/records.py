@@ -31,6 +31,10 @@ class Records(Protocol):
         """Replace version `version` (None: create) and return the new one. Raises Conflict if it is outdated."""
         ...
 
+    async def remove(self, key: str, version: int) -> None:
+        """Remove a record without a trace, unless it was saved again since `version`. Raises TransportError."""
+        ...
+
     async def created_at(self) -> datetime:
         """Return when the store was created; earlier records are lost. Raises TransportError."""
         ...

@@ -108,3 +108,7 @@ class Log(Publisher, Protocol):
         Events whose message has no number are overwritten too.
         """
         ...
+
+    async def erase_account(self, account: str) -> int:
+        """Overwrite all events of an account in every channel; return how many."""
+        ...

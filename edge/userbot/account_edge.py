@@ -10,7 +10,7 @@ from edge.userbot.chat.transitions import Effect
 from edge.userbot.current_rules import CurrentRules
 from edge.userbot.driving.drivers import Drivers, Hints
 from edge.userbot.driving.messenger import Messenger
-from edge.userbot.driving.ports import Ports
+from edge.userbot.driving.ports import Departure, Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.driving.resuming import never
 from edge.userbot.intake.intake import Intake
@@ -61,10 +61,11 @@ class AccountEdge:
         owner_chat: str | None,
         by_bot: bool,
         names: Callable[[], Set[str]] = frozenset,
+        departure: Departure | None = None,
     ) -> Self:
         """Open an account's records and its consumer, which must exist. Raises TransportError.
 
-        `names`: the usernames by which commands address it.
+        `names`: the usernames by which commands address it. `departure`: if its owner may leave.
         """
         settings, retrying = context.settings, context.retrying
         ports = Ports(
@@ -80,6 +81,7 @@ class AccountEdge:
             rules=context.rules,
             owner_chat=owner_chat,
             by_bot=by_bot,
+            departure=departure,
         )
         drivers = Drivers(ports)
         intake = Intake(ports, drivers, context.rules, names=names, clock_offset=context.clock_offset)

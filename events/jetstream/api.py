@@ -58,6 +58,11 @@ async def delete_message(js: JetStreamContext, stream: str, sequence: int, *, ov
     return True
 
 
+async def purge_subject(js: JetStreamContext, stream: str, subject: str, *, up_to: int) -> None:
+    """Remove what is stored under `subject` up to this sequence number. Raises NatsError."""
+    await _request(js, f"STREAM.PURGE.{stream}", {"filter": subject, "seq": up_to + 1})
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
     """Sorted subjects after the first `offset` ones; `total` counts those of all pages."""

@@ -1,7 +1,7 @@
 """The log on JetStream: one message a subject, confirmed, found and erased by request id."""
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from nats.js import JetStreamContext
@@ -52,13 +52,17 @@ class JetStreamLog:
         await self._erase([(channel, request_id)])
 
     async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:
-        found = [
-            (channel, request_id)
-            for channel in Channel
-            for request_id in await self.ids(channel, subjects.chat_subjects(channel, account, chat))
-            if request_id.is_up_to(up_to)
+        found = await self._found(lambda channel: subjects.chat_subjects(channel, account, chat))
+        return await self._erase((channel, request_id) for channel, request_id in found if request_id.is_up_to(up_to))
+
+    async def erase_account(self, account: str) -> int:
+        return await self._erase(await self._found(lambda channel: subjects.account_subjects(channel, account)))
+
+    async def _found(self, subjects_in: Callable[[Channel], str]) -> Sequence[tuple[Channel, RequestId]]:
+        """Return what every channel has under the matching subjects."""
+        return [
+            (channel, request_id) for channel in Channel for request_id in await self.ids(channel, subjects_in(channel))
         ]
-        return await self._erase(found)
 
     async def ids(self, channel: Channel, filter_subject: str) -> Sequence[RequestId]:
         """Return the request ids stored under the matching subjects; other subjects are skipped."""

@@ -8,7 +8,7 @@ from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from events.errors import Conflict
-from events.jetstream.api import find_message
+from events.jetstream.api import find_message, purge_subject
 from events.jetstream.faults import translate_errors
 from events.jetstream.reading import walk
 from events.records import LONG_AGO, Stored, Take
@@ -44,6 +44,11 @@ class JetStreamRecords:
                 return await self._bucket.update(key, value, last=version)
             except KeyWrongLastSequenceError:
                 raise Conflict(f"record {key} was changed by somebody else") from None
+
+    async def remove(self, key: str, version: int) -> None:
+        # Not a delete marker, which would stay for ever.
+        with translate_errors(f"record {key} could not be removed"):
+            await purge_subject(self._js, self._stream, f"{self._root}{key}", up_to=version)
 
     async def created_at(self) -> datetime:
         with translate_errors("the records could not be looked at"):

@@ -41,3 +41,17 @@ async def test_erasing_a_chat_takes_all_its_channels_and_nothing_else(log, make_
     assert await log.find(Channel.REQUESTS, RequestId("1", "2", "4")) is None
     for channel in Channel:
         assert await log.find(channel, RequestId("1", "-2", "3")) is not None
+
+
+async def test_erasing_an_account_takes_all_its_chats_and_channels_and_no_other_account(log, make_event) -> None:
+    for channel in Channel:
+        await log.publish(channel, make_event("1.2.3.0"))
+        await log.publish(channel, make_event("1.-2.30.0"))
+        await log.publish(channel, make_event("11.2.3.0"))
+
+    assert await log.erase_account("1") == 6
+    assert await log.erase_account("1") == 0
+
+    for channel in Channel:
+        assert await log.find(channel, RequestId("1", "2", "3")) is None
+        assert await log.find(channel, RequestId("11", "2", "3")) is not None

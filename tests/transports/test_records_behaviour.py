@@ -52,3 +52,28 @@ async def test_every_record_of_a_prefix_is_handed_over_with_its_version(records)
 
 async def test_a_store_says_since_when_it_knows_anything(records) -> None:
     assert await records.created_at() <= datetime.now(UTC)
+
+
+async def test_a_removed_record_is_gone_but_one_that_was_saved_since_stays(records) -> None:
+    old = await records.save("1.2", b"a", None)
+    await records.save("1.3", b"b", None)
+    new = await records.save("1.2", b"c", old)
+    await records.remove("1.2", old)
+    assert (await records.load("1.2")).value == b"c"
+
+    await records.remove("1.2", new)
+    await records.remove("1.2", new)
+    assert await records.load("1.2") is None
+    assert (await records.load("1.3")).value == b"b"
+    assert await records.save("1.2", b"afresh", None)
+
+
+async def test_a_removed_record_leaves_no_trace(records) -> None:
+    await records.remove("1.2", await records.save("1.2", b"a", None))
+    found = []
+
+    async def take(key, stored) -> None:
+        found.append(key)
+
+    await records.each("1.", take, retrying=Retrying(SystemClock(), Random()))
+    assert found == []

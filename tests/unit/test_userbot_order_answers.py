@@ -11,7 +11,7 @@ from edge.userbot.chat.policy import BY_FLOOD, FOR_EVER, Policy, deny, pause
 from edge.userbot.chat.record import AnswerText, ChatRecord, Current, Question, Rate
 from edge.userbot.formatting.messages import split
 from edge.userbot.owner import phrases, reports
-from edge.userbot.owner.orders import ALL, COMMANDS, Misused, parse_order
+from edge.userbot.owner.orders import ALL, COMMANDS, Help, Misused, parse_order
 from edge.userbot.people import People
 from edge.userbot.quiet_hours import QuietHours
 from edge.userbot.rules import Rules
@@ -47,7 +47,9 @@ def everything_said(locale: str) -> list[str]:
         words.allowed.format(who="@ann, 2"),
         words.denied.format(who="@ann, 2"),
         words.full.format(most=1000),
-        *(phrases.how_to_order(locale, Misused(name)) for name in COMMANDS),
+        words.disconnected,
+        phrases.how_to_order(locale, Help(), may_leave=True),
+        *(phrases.how_to_order(locale, Misused(name), may_leave=True) for name in COMMANDS),
         *(phrases.paused(locale, chat, until) for chat in (ALL, "2")),
         *(phrases.resumed(locale, chat) for chat in (ALL, "2")),
         *(phrases.cancelled(locale, chat) for chat in (ALL, "2")),
@@ -68,7 +70,15 @@ def test_the_two_languages_share_no_text() -> None:
 
 @pytest.mark.parametrize("locale", LANGUAGES)
 def test_help_lists_every_command(locale: str) -> None:
-    assert all(f"/{name}" in phrases.words(locale).help for name in COMMANDS)
+    assert all(f"/{name}" in phrases.how_to_order(locale, Help(), may_leave=True) for name in COMMANDS)
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_an_accounts_only_owner_has_nothing_to_disconnect(locale: str) -> None:
+    assert "/disconnect" not in phrases.how_to_order(locale, Help())
+    for text in ("/disconnect", "/disconnect now"):
+        assert phrases.how_to_order(locale, parse_order(text)) == phrases.words(locale).unknown
+    assert "/disconnect" in phrases.how_to_order(locale, parse_order("/disconnect now"), may_leave=True)
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)

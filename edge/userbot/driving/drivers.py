@@ -24,7 +24,7 @@ class Drivers:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._drivers: dict[str, Driver] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
         self._released = asyncio.Event()
         self._released.set()
@@ -46,9 +46,7 @@ class Drivers:
         driver = self._drivers[chat] = Driver(
             chat, self._ports, self._released, wake=self.wake, resumed=resumed, reply_target=reply_target
         )
-        task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[chat] = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
 
     def take_progress(self, event: Event) -> None:
         """Pass the text that a worker has written so far to the chat's driver, if there is one."""
@@ -83,7 +81,15 @@ class Drivers:
     async def stop(self) -> None:
         """Cancel all drivers: the next start resumes their chats."""
         self._stopped = True
-        await cancel(*self._tasks)
+        await cancel(*self._tasks.values())
+
+    async def stop_others(self, chat: str) -> None:
+        """Cancel all drivers but that of `chat`, for chats that are about to be erased."""
+        tasks = {other: task for other, task in self._tasks.items() if other != chat}
+        await cancel(*tasks.values())
+        for other, task in tasks.items():
+            if self._tasks.get(other) is task:  # it was cancelled before it began, so it has not said that it ended
+                del self._drivers[other], self._tasks[other]
 
     def _wake_resumed(self, chat: str) -> None:
         self.wake(chat, resumed=True)
@@ -94,7 +100,7 @@ class Drivers:
             while driver.woken.is_set():
                 await driver.run()
         finally:
-            del self._drivers[chat]
+            del self._drivers[chat], self._tasks[chat]
 
 
 IGNORED_EVERY = 60.0

@@ -18,6 +18,7 @@ from edge.userbot.owner.orders import (
     Allow,
     Cancel,
     Deny,
+    Disconnect,
     Help,
     Limits,
     Misused,
@@ -56,11 +57,16 @@ class Orders:
     async def carry_out(self, order: Order) -> str:
         """Carry out `order`, and return the line that answers it."""
         rules = replace(self._ports.rules(), policy=await self._chats.policy.load())
-        parsed = parse_order(order.text)
+        parsed, departure, words = parse_order(order.text), self._ports.departure, phrases.words(rules.locale)
         log.info("order.taken_up", message=order.message_id, order=type(parsed).__name__)
         match parsed:
-            case Help() | Misused() | Unknown() | None:
-                return phrases.how_to_order(rules.locale, parsed)
+            case Disconnect() if departure:
+                await departure.leave()
+                # Their thinking lines are withdrawn before the records are gone.
+                await self._cancel_all(order)
+                return words.disconnected
+            case Help() | Misused() | Unknown() | Disconnect() | None:
+                return phrases.how_to_order(rules.locale, parsed, may_leave=departure is not None)
             case Status() | Queue() | Limits():
                 return await self._report(parsed, rules)
             case Allow(who) | Deny(who):
@@ -105,9 +111,12 @@ class Orders:
                 await self._chats.policy.start_afresh(lambda policy: changes.resume_all(policy, order, now))
                 return words.resumed
             case Cancel():
-                chats = await self._chats.index.chats()
-                await for_each(chats, partial(self._cancel_if_readable, order), at_once=CONCURRENT_CHANGES)
+                await self._cancel_all(order)
                 return words.cancelled
+
+    async def _cancel_all(self, order: Order) -> None:
+        chats = await self._chats.index.chats()
+        await for_each(chats, partial(self._cancel_if_readable, order), at_once=CONCURRENT_CHANGES)
 
     async def _change_policy(self, change: PolicyTransition) -> policies.Policy | None:
         """Return the changed policy, None if it can't be read."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from edge.userbot.driving.messenger import Messenger
 from edge.userbot.rules import Rules
@@ -13,13 +14,26 @@ from events.transport import Log
 from observability.telemetry import Telemetry
 
 
+class Departure(Protocol):
+    """How a person leaves whose account is one of several."""
+
+    @property
+    def has_left(self) -> bool:
+        """Return whether nothing may be stored about the person any more."""
+        ...
+
+    async def leave(self) -> None:
+        """Record that the person has left: what is stored about them is then erased. Raises TransportError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What intake, drivers and replies depend on. `retrying` has the clock and the random generator.
 
     `formatted`: show the Markdown of answers as formatting. `rules`: the owner's, as they are now. `owner_chat`: where
     the owner's commands and drafts are, None if there is none. `by_bot`: a bot sends the messages, which may have
-    buttons then.
+    buttons then. `departure`: for a person who may leave, None for the account's only owner.
     """
 
     account: str
@@ -34,3 +48,4 @@ class Ports:
     rules: Callable[[], Rules] = Rules
     owner_chat: str | None = None
     by_bot: bool = False
+    departure: Departure | None = None

@@ -131,9 +131,11 @@ class Replies:
     async def _erase(self, request_id: RequestId, record: ChatRecord) -> None:
         """Erase a reply that is late, cancelled or deleted: its text must not stay.
 
-        After `/delete_history` erase the earlier questions' events from all channels, dead letters included.
+        After `/delete_history` erase the earlier questions' events from all channels, dead letters included, and those
+        of all questions to a person who has left.
         """
-        deleted = request_id.is_up_to(record.deleted_to)
+        departure = self._ports.departure
+        deleted = request_id.is_up_to(record.deleted_to) or (departure is not None and departure.has_left)
         for channel in Channel if deleted else (Channel.REPLIES,):
             await self._ports.log.erase(channel, request_id)
         log.info("reply.erased", request_id=str(request_id), deleted=deleted)

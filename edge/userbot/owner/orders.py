@@ -78,6 +78,11 @@ class Deny:
 
 
 @dataclass(frozen=True, slots=True)
+class Disconnect:
+    """`/disconnect`: an order of those who have connected a bot."""
+
+
+@dataclass(frozen=True, slots=True)
 class Misused:
     """A command whose arguments can't be read. `name`: without the `/`, in lower case."""
 
@@ -89,7 +94,7 @@ class Unknown:
     """One line that begins like a command, which does not exist."""
 
 
-Known = Help | Status | Limits | Queue | Pause | Resume | Cancel | Allow | Deny | Misused
+Known = Help | Status | Limits | Queue | Pause | Resume | Cancel | Allow | Deny | Disconnect | Misused
 Parsed = Known | Unknown
 
 
@@ -122,7 +127,13 @@ def _known(name: str, arguments: Sequence[str]) -> Known | None:
     return None if arguments else _WITHOUT_ARGUMENTS[name]
 
 
-_WITHOUT_ARGUMENTS: dict[str, Known] = {"help": Help(), "status": Status(), "limits": Limits(), "queue": Queue()}
+_WITHOUT_ARGUMENTS: dict[str, Known] = {
+    "help": Help(),
+    "status": Status(),
+    "limits": Limits(),
+    "queue": Queue(),
+    "disconnect": Disconnect(),
+}
 COMMANDS = (*_WITHOUT_ARGUMENTS, "pause", "resume", "cancel", "allow", "deny")
 
 

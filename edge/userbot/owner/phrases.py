@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 from edge.userbot import phrases
 from edge.userbot.chat.policy import FOR_EVER
-from edge.userbot.owner.orders import ALL, Help, Misused, Unknown
+from edge.userbot.owner.orders import ALL, Help, Misused, Parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class Words:
     """One language's texts. `usages`: how a command is written, by its name."""
 
     help: str
+    help_to_leave: str
     unknown: str
     misused: str
     too_many: str
@@ -34,6 +35,7 @@ class Words:
     allowed: str
     denied: str
     full: str
+    disconnected: str
     until: str
     until_resumed: str
     nothing: str
@@ -54,6 +56,7 @@ _RUSSIAN = Words(
         "ЧАТ — номер или @имя. ВРЕМЯ — 10m, 2h, 1d или просто минуты. КТО — номер, @имя, contacts, wrote_first.\n"
         "На черновик ответьте «+» (отправить), «-» (не отправлять) или своим текстом."
     ),
+    help_to_leave="/disconnect — больше не отвечать и стереть всё, что я храню о ваших чатах",
     unknown="Такой команды нет. Что есть: /help",
     misused="Не получилось прочитать команду. Пишите так: {usage}",
     too_many="Слишком много команд сразу: эту я пропускаю. Дождитесь ответов и повторите.",
@@ -74,6 +77,10 @@ _RUSSIAN = Words(
     allowed="Готово: отвечаю {who}.",
     denied="Готово: не отвечаю {who}.",
     full="Список полон: в нём {most} записей. Перенесите постоянные в настройки USERBOT_ALLOW и USERBOT_DENY.",
+    disconnected=(
+        "Готово: в ваших чатах больше не отвечаю; переписку, вопросы, списки и паузы стираю. Теперь уберите меня из"
+        " аккаунта: Настройки → Telegram для бизнеса (или Автоматизация чатов) → Чат-боты."
+    ),
     until="до {moment}",
     until_resumed="до команды /resume",
     nothing="нет",
@@ -100,6 +107,7 @@ _ENGLISH = Words(
         "CHAT: a number or @name. TIME: 10m, 2h, 1d, or just minutes. WHO: a number, @name, contacts, wrote_first.\n"
         "Reply to a draft with “+” (send it), “-” (don't send it) or a text of your own."
     ),
+    help_to_leave="/disconnect — stop answering, and erase all that I store about your chats",
     unknown="There is no such command. See /help",
     misused="I can't read this command. Write it like this: {usage}",
     too_many="Too many commands at once: I skip this one. Wait for the answers, then repeat it.",
@@ -120,6 +128,10 @@ _ENGLISH = Words(
     allowed="Done: I answer {who}.",
     denied="Done: I don't answer {who}.",
     full="The list is full: it has {most} entries. Move lasting ones to the settings USERBOT_ALLOW and USERBOT_DENY.",
+    disconnected=(
+        "Done: I don't answer in your chats any more, and erase the conversations, questions, lists and pauses. Now"
+        " remove me from your account: Settings → Telegram Business (or Chat Automation) → Chatbots."
+    ),
     until="until {moment}",
     until_resumed="until you send /resume",
     nothing="none",
@@ -134,12 +146,15 @@ def words(locale: str) -> Words:
     return _LANGUAGES[phrases.language(locale)]
 
 
-def how_to_order(locale: str, parsed: Help | Misused | Unknown | None) -> str:
-    """Return what commands there are, or how to write one."""
+def how_to_order(locale: str, parsed: Parsed | None, *, may_leave: bool = False) -> str:
+    """Return what commands there are, or how to write one. `may_leave`: `/disconnect` is one."""
     match parsed:
+        case Help() if may_leave:
+            commands, hints = words(locale).help.rsplit("\n\n", maxsplit=1)
+            return f"{commands}\n{words(locale).help_to_leave}\n\n{hints}"
         case Help():
             return words(locale).help
-        case Misused(name):
+        case Misused(name) if may_leave or name != "disconnect":
             return words(locale).misused.format(usage=words(locale).usages.get(name, f"/{name}"))
     return words(locale).unknown
 

@@ -100,6 +100,34 @@ class Chats:
 
         await self._records.each(f"{self._account}.", read, retrying=self._retrying)
 
+    async def erase(self, *, keep: str = "") -> int:
+        """Remove all that is stored about the account but chat `keep`; return how many records that were.
+
+        Nothing may be stored meanwhile, else repeat it.
+        """
+        erased = 0
+
+        async def remove(key: str, stored: Stored) -> None:
+            nonlocal erased
+            if key != self._key(keep):
+                await self._records.remove(key, stored.version)
+                erased += 1
+
+        await self._records.each(f"{self._account}.", remove, retrying=self._retrying)
+        await self.unreadable.forget_all(keep)
+        await self.index.erase(keep)
+        return erased
+
+    async def remove(self, chat: str) -> bool:
+        """Remove a chat's record and mark if it has nothing to do. Return whether they are gone."""
+        stored = await self._records.load(self._key(chat))
+        if stored and self._may_be_unfinished(chat, stored):
+            return False
+        if stored:
+            await self._records.remove(self._key(chat), stored.version)
+        await self.erase()
+        return await self._records.load(self._key(chat)) is None
+
     async def _change(self, chat: str, transition: Transition[Changed]) -> Changed:
         record, version = await self._load(chat)
         changed = transition(record)

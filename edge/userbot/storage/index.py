@@ -88,6 +88,18 @@ class ChatIndex:
             log.warning("index.odd_keys", count=len(marked) - len(chats), error="they name no chat of Telegram's")
         return chats
 
+    async def erase(self, keep: str) -> None:
+        """Remove all marks but that of chat `keep`; without one, also what says that the index is complete."""
+        prefix = self._unfinished("")
+        kept = self._unfinished(keep)
+        known = self._versions.get(keep)
+        keys = [key for key in await self._marks.keys(prefix) if key != kept]
+        for key in keys if keep else [*keys, self._built]:
+            version = await self._marks.version(key)
+            if version is not None:
+                await self._marks.drop(key, version)
+        self._versions = {} if known is None else {keep: known}
+
     @property
     def _built(self) -> str:
         return f"built.{self._account}"

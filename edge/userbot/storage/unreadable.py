@@ -37,5 +37,12 @@ class UnreadableChats:
         if version is not None:
             await self._marks.drop(self._notified_key(chat), version)
 
+    async def forget_all(self, keep: str) -> None:
+        """Forget all chats but `keep`."""
+        prefix = self._notified_key("")
+        for key in await self._marks.keys(prefix):
+            if key != self._notified_key(keep):
+                await self.forget(key.removeprefix(prefix))
+
     def _notified_key(self, chat: str) -> str:
         return f"told.{self._account}.{chat}"
