@@ -45,6 +45,8 @@ class Faults:
     `refuse_repeats`: a repeated random_id is answered with RANDOM_ID_DUPLICATE instead of the first message.
     `echo_business`: what a connected bot sends is counted by its qts and pushed to it, as the person's own messages
     are; False: only the result of its call tells, with the qts 0.
+    `needs_hashes`: a connected bot must know the access hash of everyone it writes to; False: not of those who have
+    had messages with the person, as TDLib assumes.
     `silent_chat`: the error for a connected bot that writes to a user who has not written for 24 hours,
     BUSINESS_PEER_USAGE_MISSING or BUSINESS_PEER_INVALID.
     `slice_size`: the most changes that one getDifference returns.
@@ -65,6 +67,7 @@ class Faults:
         self._centres: list[int] = []
         self.short_updates = False
         self.echo_business = True
+        self.needs_hashes = False
         self.silent_chat = "BUSINESS_PEER_USAGE_MISSING"
         self.refuse_repeats = False
         self.slice_size = 100

@@ -30,7 +30,11 @@ class CallForPerson(Call):
         return self.state.accounts[self.connection.person_id]
 
     def find(self, peer: TLObject) -> Account | None:
+        """Return the account of an InputPeer. Unless `Faults.needs_hashes`, 0 is a hash for whom the person has met."""
         found = self.bots_call.find(peer)
+        if found is None and not self.faults.needs_hashes and not getattr(peer, "access_hash", None):
+            user_id = getattr(peer, "user_id", None)
+            found = self.state.accounts.get(user_id) if user_id in self.me.met else None
         return None if found is self.bots_call.me else found
 
     def add_pushes(self, events: list[BoxEvent]) -> None:
@@ -94,9 +98,12 @@ def send_message(call: CallForPerson, query: Any) -> TLObject:
 
 
 def edit_message(call: CallForPerson, query: Any) -> TLObject:
+    """Edit a message. The result has it in the update that `send_message` gives, as TDLib insists on."""
     peer = _check(call, query.peer, "reply")
     rpc_messages.edit_message(call, query)
-    return _result(call, peer, [change.update for change in call.changes])
+    [change] = call.changes
+    edited = call.me.box.messages[query.id]
+    return _result(call, peer, [business_updates.new_message(call.connection, call.me, edited, change.qts)])
 
 
 def delete_messages(call: CallForPerson, query: Any) -> TLObject:

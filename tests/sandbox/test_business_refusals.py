@@ -74,6 +74,11 @@ async def test_it_writes_only_in_chosen_chats_to_those_who_have_written_lately(
     assert await refusal(bot, all_but, delete) == (400, "BUSINESS_PEER_INVALID")
     unknown = SEND(peer=types.InputPeerUser(user_id=boris.id, access_hash=1), message="answer", random_id=1)
     assert await refusal(bot, all_but, unknown) == (400, "PEER_ID_INVALID")
+    hashless = SEND(peer=types.InputPeerUser(user_id=vera.id, access_hash=0), message="answer", random_id=2)
+    telegram.send(vera.id, anna.id, "hello")
+    assert (await bot.one(all_but, hashless)).message.peer_id.user_id == vera.id
+    telegram.faults.needs_hashes = True
+    assert await refusal(bot, all_but, hashless) == (400, "PEER_ID_INVALID")
     to_itself = SEND(peer=types.InputPeerSelf(), message="answer", random_id=1)
     assert await refusal(bot, all_but, to_itself) == (400, "PEER_ID_INVALID")
 
