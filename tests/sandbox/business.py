@@ -11,6 +11,10 @@ from edge.sandbox.state import Account
 PATIENCE = 10
 
 
+async def ignore_updates(_updates: Any) -> None:
+    """What a client does with updates before it is stopped, as it would meet a session that is closed."""
+
+
 class Bot:
     """`told` are the updates that were pushed to it, with the users that came along by id."""
 

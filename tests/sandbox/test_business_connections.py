@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from pyrogram import Client
+from pyrogram import Client, handlers
 from pyrogram.errors import RPCError
 from pyrogram.raw import functions, types
 
@@ -12,8 +12,9 @@ from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
+from edge.userbot.telegram.server import use_server
 from events.errors import SettingsError
-from tests.sandbox.business import Bot
+from tests.sandbox.business import Bot, ignore_updates
 
 
 @pytest.fixture
@@ -147,6 +148,23 @@ async def test_a_connection_of_another_data_centre_is_served_only_there(
     assert await refusal(bot.client, export(dc_id=2)) == await refusal(bot.client, export(dc_id=3)) == "DC_ID_INVALID"
     taken = functions.auth.ImportAuthorization(id=1, bytes=b"guessed")
     assert await refusal(bot.client, taken) == "AUTH_BYTES_INVALID"
+
+
+async def test_a_bot_written_with_the_client_alone_answers_over_another_data_centre(
+    telegram: Sandbox, anna: Account, boris: Account, robot: Account
+) -> None:
+    async def echo(_client: Any, message: Any) -> None:
+        if not message.outgoing:
+            await message.reply_text(f"{message.chat.first_name}: {message.text}")
+
+    use_server(telegram.address, telegram.public_key_pem)
+    async with Client("echo", 1, "hash", bot_token=robot.token, in_memory=True) as client:
+        client.add_handler(handlers.BusinessMessageHandler(echo))
+        telegram.connect_business(anna.id, robot.id, dc_id=4)
+        telegram.send(boris.id, anna.id, "question")
+        chat = await telegram.wait_for(lambda: telegram.messages(boris.id, anna.id)[1:])
+        assert [message.text for message in chat] == ["Boris: question"]
+        client.handle_updates = ignore_updates
 
 
 async def test_connections_outlive_a_restart_of_the_server(
