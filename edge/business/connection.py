@@ -30,9 +30,7 @@ class ConnectionChanged:
 
     connection: Connection
 
-    @property
-    def key(self) -> tuple[str, int]:
-        return f"connection {self.connection.id}", int(self.connection.date.timestamp())
+    key = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,4 @@ class MessagesDeleted:
     chat: str
     message_ids: tuple[int, ...]
 
-    @property
-    def key(self) -> tuple[str, int]:
-        return f"deleted {self.connection_id}", max(self.message_ids, default=0)
+    key = None

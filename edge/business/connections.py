@@ -141,7 +141,9 @@ def _with(kept: Kept | None, connection: Connection) -> Kept:
     if kept is None:
         return changed
     if kept.connection_id == connection.id:
-        return changed.model_copy(update={"left": kept.left})
+        changed = changed.model_copy(update={"left": kept.left})
+        # A repeated description is no change: what the person knows of, they need not be told again.
+        return kept if changed == kept.model_copy(update={"told": ()}) else changed
     # A late word about an earlier connection, e.g. that it is over, changes nothing.
     return kept if connection.date < kept.date else changed
 

@@ -9,7 +9,7 @@ from edge.business.accounts import Accounts
 from edge.business.connection import BusinessMessage, ConnectionChanged, MessagesDeleted
 from edge.business.connections import Connections
 from edge.userbot.chat.incoming import Incoming, Message, OwnMessage, Press
-from edge.userbot.driving.messenger import MessengerError, Undeliverable
+from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.account_updates import Keyed
 from events.errors import TransportError
@@ -45,7 +45,7 @@ class Receiving:
             nonlocal faults
             if isinstance(error, TransportError) and error.fault is not Fault.UNKNOWN:
                 return error.fault is not Fault.FINAL
-            if isinstance(error, MessengerError):
+            if isinstance(error, MessengerError) and not isinstance(error, UnknownAnswer):
                 return True
             faults += 1
             return not isinstance(error, Undeliverable) and faults < UNKNOWN_ATTEMPTS

@@ -10,10 +10,11 @@ import structlog
 from pyrogram import Client, raw, utils
 
 from edge.userbot.chat.incoming import Incoming, OwnMessage
-from edge.userbot.intake.account_updates import Gap, LiveChange
+from edge.userbot.intake.account_updates import Counter, Gap, LiveChange, UpdatesDifference, UpdatesState
 from edge.userbot.people import Person
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.updates import Updates
+from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -227,3 +228,48 @@ async def test_updates_that_cant_be_understood_make_us_fetch_them(client, update
         Gap("unreadable"),
         LiveChange(5, 1, EXPECTED),
     ]
+
+
+class Counted(SimpleNamespace):
+    """An update that Telegram counts by `qts`."""
+
+
+def read(update: Any, users: Any) -> Any:
+    if update.says is None:
+        raise AttributeError("what is this?")
+    return EXPECTED if update.says else None
+
+
+async def test_a_business_connections_changes_are_counted_apart_and_the_uncounted_are_taken_too(client) -> None:
+    updates = Updates(client, groups=False, bots=False, read_other=read)
+    counted = [Counted(qts=7, says=True), Counted(qts=8, says=False), Counted(qts=0, says=True), Counted(qts=0, says="")]
+    assert await pushed(client, updates, *(batch(one) for one in counted)) == [
+        LiveChange(7, 1, EXPECTED, Counter.QTS),
+        LiveChange(8, 1, None, Counter.QTS),
+        EXPECTED,
+    ]
+
+
+async def test_a_user_account_leaves_them_out(client, updates) -> None:
+    assert await pushed(client, updates, batch(Counted(qts=7, says=True))) == []
+
+
+async def test_an_update_that_can_not_be_read_costs_a_difference_no_other() -> None:
+    async def invoke(query: Any) -> Any:
+        return types.updates.Difference(
+            new_messages=[],
+            new_encrypted_messages=[],
+            other_updates=[Counted(says=None), Counted(says=True)],
+            chats=[],
+            users=[],
+            state=types.updates.State(pts=1, qts=9, date=0, seq=0, unread_count=0),
+        )
+
+    async def save_peers() -> None:
+        pass
+
+    api: Any = SimpleNamespace(invoke=invoke, save_peers=save_peers)
+    source = TelegramUpdatesSource(api, "1", groups=False, bots=False, read_other=read)
+    found = await source.difference(UpdatesState(pts=1, qts=7))
+    assert isinstance(found, UpdatesDifference)
+    assert (found.messages, found.state.qts) == ([EXPECTED], 9)

@@ -35,13 +35,21 @@ class UpdatesState(BaseModel):
         number: int = getattr(self, counter.value)
         return number
 
+    def is_behind(self, other: Self, counters: Sequence[Counter]) -> bool:
+        """Return whether any of `counters` is lower than in `other`."""
+        return any(self.of(counter) < other.of(counter) for counter in counters)
+
+    def not_after(self, other: Self, counters: Sequence[Counter]) -> Self:
+        """Return this state with those of `counters` that are lower in `other` as they are there."""
+        return self.model_copy(update={one.value: min(self.of(one), other.of(one)) for one in counters})
+
 
 class Keyed(Protocol):
-    """What a change contains: a message, or another thing that takes effect once."""
+    """What a change contains: a message, or something else that takes effect."""
 
     @property
-    def key(self) -> tuple[str, int]:
-        """What tells it from all others."""
+    def key(self) -> tuple[str, int] | None:
+        """What tells it from all others. None for what says how something is now: if repeated, it must count again."""
         ...
 
 
@@ -74,7 +82,7 @@ class UpdatesDifference:
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """Telegram has too many changes for a difference: go on from `pts`."""
+    """Telegram has too many changes for a difference: go on from `pts`. It says nothing about `qts`."""
 
     pts: int
 

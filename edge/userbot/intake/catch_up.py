@@ -271,9 +271,10 @@ class CatchUp:
                 await self._check(found)
             case TooLong(pts):
                 assert self._order.state
-                await self._recover_from_lost_state(
-                    StateLost("Telegram has too many changes for a difference"), self._order.state.at(pts)
-                )
+                error = StateLost("Telegram has too many changes for a difference")
+                # If that is no step ahead, the other counter's changes may be too many: only a new state helps.
+                advances = pts > self._order.state.pts
+                await self._recover_from_lost_state(error, self._order.state.at(pts) if advances else None)
             case UpdatesDifference():
                 await self._take_difference(found)
             case _:
@@ -285,11 +286,14 @@ class CatchUp:
         self._calls.make_due()
 
     async def _check(self, now: UpdatesState) -> None:
-        """Drop a saved state that is ahead of Telegram's: with it every change would look known."""
-        if self._order.state and any(now.of(counter) < self._order.state.of(counter) for counter in self._counters):
-            await self._recover_from_lost_state(
-                StateLost(f"Telegram has {now.pts} changes, the saved state is ahead of that")
-            )
+        """Drop a saved state that is ahead of Telegram's: with it every change would look known.
+
+        A counter of it that is not ahead still counts.
+        """
+        saved = self._order.state
+        if saved and now.is_behind(saved, self._counters):
+            error = StateLost(f"Telegram is at {_position(now)}, the saved state at {_position(saved)}")
+            await self._recover_from_lost_state(error, now.not_after(saved, self._counters))
         else:
             self._go_to_phase(Phase.DIFFERENCE)
 
@@ -310,10 +314,11 @@ class CatchUp:
         assert self._order.state
         await self._take_fetched(found.messages)
         old, new = self._order.state, found.state
-        if found.complete and any(new.of(counter) < old.of(counter) for counter in self._counters):
-            await self._recover_from_lost_state(StateLost(f"Telegram has gone back to change {new.pts}"))
+        is_behind = new.is_behind(old, self._counters)
+        if found.complete and is_behind:
+            await self._recover_from_lost_state(StateLost(f"Telegram has gone back to {_position(new)}"))
             return
-        if new.pts > old.pts or (new.pts == old.pts and new.qts > old.qts):
+        if not is_behind and (new.pts > old.pts or new.qts > old.qts):
             self._progress(new)
             self._go_to_phase(Phase.DIFFERENCE)
         elif not found.complete:
@@ -371,3 +376,7 @@ class CatchUp:
 
     def _clock(self) -> float:
         return self._retrying.clock.monotonic()
+
+
+def _position(state: UpdatesState) -> str:
+    return f"pts {state.pts}, qts {state.qts}"

@@ -70,11 +70,13 @@ class ChangeOrder:
 
         `skip_known`: leave out those that the state covers.
         """
+        self.early.sort(key=lambda change: change.number)
         for number, change in enumerate(self.early):
             known = skip_known and self.state and change.number <= self.state.of(change.counter)
             if change.content and not known:
                 await self._receive(change.content)
-                self.taken_early[change.content.key] = None
+                if key := change.content.key:
+                    self.taken_early[key] = None
                 self._save_later()
                 self.early[number] = replace(change, content=None)
 

@@ -152,7 +152,11 @@ class Updates:
         elif isinstance(update, raw.types.UpdatePtsChanged):
             yield Gap("pts changed")
         elif self._read_other and hasattr(update, "qts"):
-            yield LiveChange(update.qts, 1, self._read_other(update, users), Counter.QTS)
+            content = self._read_other(update, users)
+            if update.qts > 0:
+                yield LiveChange(update.qts, 1, content, Counter.QTS)
+            elif content:  # not counted, e.g. the result of a call
+                yield content
         elif "Channel" not in type(update).__name__ and hasattr(update, "pts") and hasattr(update, "pts_count"):
             is_new = isinstance(update, raw.types.UpdateNewMessage)
             message = self._message(update.message, users) if is_new else None

@@ -124,8 +124,15 @@ class TelegramUpdatesSource:
     def _contents(self, difference: Any) -> Sequence[Keyed]:
         """Return the new messages of a difference, then what its other updates contain, each in Telegram's order."""
         users = {user.id: user for user in difference.users}
-        others = (self._read_other(update, users) for update in difference.other_updates)
+        others = (self._other(update, users) for update in difference.other_updates)
         return [*self._messages(_new(difference), difference.users), *(content for content in others if content)]
+
+    def _other(self, update: Any, users: Mapping[int, Any]) -> Keyed | None:
+        try:
+            return self._read_other(update, users)
+        except Exception as error:  # noqa: BLE001 - one unexpected update must not hold up the others
+            log.warning("telegram.update_unreadable", kind=type(update).__name__, error=type(error).__name__)
+            return None
 
     def _messages(self, messages: list[Any], users: list[Any]) -> list[Message]:
         known = {user.id: user for user in users}
