@@ -242,7 +242,7 @@ def read(update: Any, users: Any) -> Any:
 
 async def test_a_business_connections_changes_are_counted_apart_and_the_uncounted_are_taken_too(client) -> None:
     updates = Updates(client, groups=False, bots=False, read_other=read)
-    counted = [Counted(qts=7, says=True), Counted(qts=8, says=False), Counted(qts=0, says=True), Counted(qts=0, says="")]
+    counted = [Counted(qts=qts, says=says) for qts, says in ((7, True), (8, False), (0, True), (0, False))]
     assert await pushed(client, updates, *(batch(one) for one in counted)) == [
         LiveChange(7, 1, EXPECTED, Counter.QTS),
         LiveChange(8, 1, None, Counter.QTS),
