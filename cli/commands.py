@@ -63,7 +63,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "business": Command(
         "edge.business.settings:BusinessSettings",
-        "edge.business.app",
+        "cli.business",
         "Connects Telegram and NATS JetStream for people who connect a bot to their account: the official way.",
         extras="kurigram",
         stop_timeout=STOP_TIMEOUT,

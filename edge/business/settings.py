@@ -15,3 +15,8 @@ class BusinessSettings(UserbotSettings):
     session: SecretStr = Field(
         SecretStr("timokha-business.session"), description="the bot's session file, created at the first start"
     )
+    check: bool = Field(
+        False,
+        validation_alias="BUSINESS_CHECK",
+        description="true or false: test with a person, step by step, whether Telegram behaves as assumed; answer nobody",
+    )

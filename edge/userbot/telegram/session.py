@@ -46,14 +46,8 @@ log = structlog.get_logger(__name__)
 def make_client(settings: UserbotSettings) -> Client:
     """Return a client that is not started yet. Call `repair` before. Raises SettingsError or SessionInUse."""
     choose_server(settings)
-    token = settings.bot_token.get_secret_value() if settings.bot_token else ""
-    common: dict[str, Any] = {
-        "api_id": settings.api_id,
-        "api_hash": settings.api_hash.get_secret_value(),
-        "bot_token": token or None,
-        "hide_password": True,
-        **client_options(),
-    }
+    common = _common(settings)
+    token = common["bot_token"] or ""
     path = settings.session_file
     if path is None:
         session_file.check_account(session_file.check_string(settings.session_text), token)
@@ -68,6 +62,22 @@ def make_client(settings: UserbotSettings) -> Client:
     if path.exists():
         path.chmod(0o600)
     return Client(path.name.removesuffix(SESSION_SUFFIX), workdir=str(path.parent), **common)
+
+
+def make_client_in_memory(settings: UserbotSettings) -> Client:
+    """Return a bot's client that is not started yet and stores nothing. Call `repair` before. Raises SettingsError."""
+    choose_server(settings)
+    return Client("timokha", in_memory=True, **_common(settings))
+
+
+def _common(settings: UserbotSettings) -> dict[str, Any]:
+    return {
+        "api_id": settings.api_id,
+        "api_hash": settings.api_hash.get_secret_value(),
+        "bot_token": (settings.bot_token.get_secret_value() if settings.bot_token else "") or None,
+        "hide_password": True,
+        **client_options(),
+    }
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""`timokha business --check`: test with a real bot what the edge for business connections assumes of Telegram."""
