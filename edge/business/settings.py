@@ -18,5 +18,5 @@ class BusinessSettings(UserbotSettings):
     check: bool = Field(
         False,
         validation_alias="BUSINESS_CHECK",
-        description="true or false: test with a person, step by step, whether Telegram behaves as assumed; answer nobody",
+        description="true or false: test with a person, step by step, if Telegram behaves as assumed; answer nobody",
     )

@@ -93,7 +93,8 @@ async def test_what_telegram_does_otherwise_is_told_with_the_page(person) -> Non
     assert {key for key, verdict in verdicts.items() if verdict != "held"} == {"silent_chat"}
     assert "updates: none" in person.of(Assumption.ECHO)
     told = person.of(Assumption.SILENT_CHAT)
-    assert told.startswith("did not hold") and "seen instead: BUSINESS_PEER_INVALID" in told
+    assert told.startswith("did not hold")
+    assert "seen instead: BUSINESS_PEER_INVALID" in told
     assert Assumption.SILENT_CHAT.page in told
     assert "RANDOM_ID_DUPLICATE" in person.of(Assumption.REPEAT)
 
