@@ -134,16 +134,16 @@ class Product:
 
 @asynccontextmanager
 async def product(
-    directory: Path, *, bot: bool = False, clock: Clock | None = None, **settings: str
+    directory: Path, *, bot: bool = False, business: bool = False, clock: Clock | None = None, **settings: str
 ) -> AsyncIterator[Product]:
     """NATS and Telegram run, the processes are still to be started. A `bot` account signs in at the first start.
 
-    `clock`: Telegram's.
+    `business`: people may connect the bot to their accounts. `clock`: Telegram's.
     """
     async with EmbeddedServer(directory / "nats") as nats, Sandbox(clock=clock) as telegram:
         session, key = directory / "owner.session", directory / "telegram.pem"
         if bot:
-            owner = telegram.add_user(first_name="Тимоха", username="timokha", bot=True)
+            owner = telegram.add_user(first_name="Тимоха", username="timokha", bot=True, business=business)
         else:
             owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
             await signed_in_session(telegram, OWNER_PHONE, session=session)
