@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from edge.userbot.account_edge import AccountEdge, EdgeContext
+from edge.userbot.chat.record import Notice
 from edge.userbot.driving.messenger import Messenger
+from edge.userbot.driving.notices import add_own_notice
 from events.jetstream.topology import Topology
 from events.runtime.tasks import cancel, run_all
 
@@ -42,6 +44,11 @@ class Accounts:
             if person not in self._edges:
                 self._edges[person] = await self._open(person)
             return self._edges[person]
+
+    async def notify(self, person: str, notice: Notice) -> None:
+        """Add a notice to a person's chat with the bot. Raises TransportError."""
+        edge = await self.edge(person)
+        await add_own_notice(edge.ports, edge.drivers.wake, person, notice)
 
     async def _open(self, person: str) -> AccountEdge:
         await self._topology.ensure_edge(person)

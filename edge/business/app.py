@@ -13,9 +13,12 @@ from edge.business.accounts import Accounts
 from edge.business.connections import Connections
 from edge.business.receiving import Receiving
 from edge.business.settings import BusinessSettings
+from edge.business.telegram.centres import open_centres
 from edge.business.telegram.client import ask_for_connection, require_business
+from edge.business.telegram.connection_api import ConnectionApi
 from edge.business.telegram.messenger import messengers
 from edge.business.telegram.updates import read_update, to_owned_message
+from edge.business.telling import Telling
 from edge.userbot.account_edge import EdgeContext
 from edge.userbot.current_rules import CurrentRules
 from edge.userbot.intake.account_updates import Counter
@@ -57,6 +60,10 @@ async def main(
     `read_anew`: reads the settings once more, for the rules that may change meanwhile. Raises SettingsError.
     """
     require_business()
+    if settings.owner is not None:
+        log.warning(
+            "settings.ignored", setting="USERBOT_OWNER", error="each connected person is the owner of their chats"
+        )
     clock = SystemClock()
     rules = CurrentRules(settings, read_anew or (lambda: settings))
     async with health_file(settings.health_file, stop, clock=clock) as health:
@@ -77,17 +84,24 @@ async def _answer(
         await topology.ensure_streams()
         await topology.ensure_buckets()
         health.not_ready("it signs in to Telegram")
-        async with started_client(client) as bot:
+        async with started_client(client) as bot, open_centres(client) as centres:
             session.report_reconnects(client, reconnected=updates.reconnected, revoked=api.revoked)
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
             connections = Connections(stored, bot, ask=partial(ask_for_connection, api), retrying=retrying)
             await connections.load()
+            telling = Telling(connections, lambda *notice: accounts.notify(*notice), rules)  # noqa: PLW0108 - made below
             accounts = Accounts(
                 EdgeContext(js, settings, rules, telemetry, retrying, time.clock_offset),
                 topology,
-                messengers(client, api, connections, rate=settings.sends_per_second, on_updates=updates.take),
+                messengers(
+                    client,
+                    api,
+                    rate=settings.sends_per_second,
+                    on_updates=updates.take,
+                    through=partial(ConnectionApi, api, centres, connections, refused=telling.tell),
+                ),
             )
-            receiving = Receiving(connections, accounts, to_owned_message, retrying=retrying)
+            receiving = Receiving(connections, accounts, to_owned_message, refused=telling.tell, retrying=retrying)
             watermark = Watermark(stored, bot, retrying=retrying)
             has_run_before = bool(connections.persons)
             catch_up = CatchUp(

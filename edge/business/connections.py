@@ -1,7 +1,9 @@
 """The connections of one bot, each kept in the bucket `telegram` under its person."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import structlog
@@ -61,6 +63,7 @@ class Connections:
         self._ask = ask
         self._retrying = retrying
         self._kept: dict[str, Kept] = {}
+        self._noted = asyncio.Event()
         self._persons: dict[str, str] = {}
 
     async def load(self) -> None:
@@ -85,8 +88,20 @@ class Connections:
     async def person_of(self, connection_id: str) -> str:
         """Return whose connection it is. Raises MessengerError, or Undeliverable if Telegram does not know it."""
         if connection_id not in self._persons:
-            await self.change(await self._ask(connection_id))
+            await self.ask_again(connection_id)
         return self._persons[connection_id]
+
+    async def ask_again(self, connection_id: str) -> None:
+        """Keep what Telegram says of a connection. Raises MessengerError, or Undeliverable if it does not know it."""
+        await self.change(await self._ask(connection_id))
+
+    async def changed(self, person: str, kept: Kept, *, patience: timedelta) -> bool:
+        """Wait until what is kept of a person's connection is no longer `kept`. Return whether it changed in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience.total_seconds()):
+                while self.of(person) == kept:
+                    await self._noted.wait()
+        return self.of(person) != kept
 
     async def change(self, connection: Connection) -> None:
         """Keep a person's connection as Telegram describes it now, unless a newer one is kept."""
@@ -127,6 +142,8 @@ class Connections:
     def _note(self, person: str, kept: Kept) -> None:
         self._kept[person] = kept
         self._persons[kept.connection_id] = person
+        self._noted.set()
+        self._noted = asyncio.Event()
 
 
 def _with(kept: Kept | None, connection: Connection) -> Kept:

@@ -1,6 +1,6 @@
 """Give what Telegram sends the bot to the edge of the person whom it concerns."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -8,6 +8,9 @@ import structlog
 from edge.business.accounts import Accounts
 from edge.business.connection import BusinessMessage, ConnectionChanged, MessagesDeleted
 from edge.business.connections import Connections
+from edge.business.reasons import Reason
+from edge.userbot.account_edge import AccountEdge
+from edge.userbot.chat.commands import Ask, AskHint
 from edge.userbot.chat.incoming import Incoming, Message, OwnMessage, Press
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import describe_error
@@ -26,15 +29,30 @@ ToMessage = Callable[[str, BusinessMessage], Message | None]
 log = structlog.get_logger(__name__)
 
 
+def asks(edge: AccountEdge, message: Message) -> bool:
+    """Return whether a message asks a question."""
+    return isinstance(message, Incoming) and isinstance(edge.intake.parse(message), Ask | AskHint)
+
+
 class Receiving:
-    """`receive` returns once the effect of what Telegram has sent is stored, or can't be stored for good."""
+    """`receive` returns once the effect of what Telegram has sent is stored, or can't be stored for good.
+
+    `refused`: tells a person of a reason for silence.
+    """
 
     def __init__(
-        self, connections: Connections, accounts: Accounts, to_message: ToMessage, *, retrying: Retrying
+        self,
+        connections: Connections,
+        accounts: Accounts,
+        to_message: ToMessage,
+        *,
+        refused: Callable[[str, Reason], Awaitable[None]],
+        retrying: Retrying,
     ) -> None:
         self._connections = connections
         self._accounts = accounts
         self._to_message = to_message
+        self._refused = refused
         self._retrying = retrying
 
     async def receive(self, content: Keyed) -> None:
@@ -80,8 +98,14 @@ class Receiving:
         person = await self._connections.person_of(content.connection_id)
         kept = self._connections.of(person)
         message = self._to_message(person, content)
-        if message and kept and kept.answers:
-            await (await self._accounts.edge(person)).receive(message)
+        if message is None or kept is None or not kept.answers:
+            return
+        edge = await self._accounts.edge(person)
+        if kept.may_reply or not asks(edge, message):
+            await edge.receive(message)
+            return
+        log.info("message.received", chat=message.chat, message=message.message_id, effect=Reason.NO_RIGHT)
+        await self._refused(person, Reason.NO_RIGHT)
 
     async def _take_from_person(self, message: Incoming) -> None:
         """Take in what a person writes to the bot itself: an order, as in Saved Messages of a userbot's account."""

@@ -20,3 +20,8 @@ class BusinessSettings(UserbotSettings):
         validation_alias="BUSINESS_CHECK",
         description="true or false: test with a person, step by step, if Telegram behaves as assumed; answer nobody",
     )
+
+    @property
+    def has_owner(self) -> bool:
+        """Return whether somebody approves answers: each person does, of their own chats."""
+        return True

@@ -143,9 +143,14 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
 
     @model_validator(mode="after")
     def _has_somebody_to_approve(self) -> Self:
-        if self.bot_token and self.owner is None and self.wants_approval:
+        if self.wants_approval and not self.has_owner:
             raise ValueError(NOBODY_APPROVES)
         return self
+
+    @property
+    def has_owner(self) -> bool:
+        """Return whether somebody can approve answers."""
+        return self.bot_token is None or self.owner is not None
 
     @property
     def wants_approval(self) -> bool:

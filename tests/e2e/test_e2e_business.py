@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from edge.business.phrases import refusal
+from edge.business.reasons import Reason
 from edge.sandbox.business_types import HAS_BUSINESS
+from edge.sandbox.centres import OTHER
 from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account
 from tests.e2e.conftest import THINKING, Product, product
@@ -68,3 +70,19 @@ async def test_a_question_gets_its_answer_as_the_person(office: Office) -> None:
     await office.product.until(lambda: office.answers(person, visitor))
     thinking, answer = office.written(person, visitor)
     assert (thinking.reply_to, answer.reply_to, answer.text) == (question.id, thinking.id, "как дела?")
+
+
+async def test_a_person_whose_account_is_in_another_data_centre_is_answered_there(office: Office) -> None:
+    person, visitor = office.person(dc_id=OTHER), office.product.visitor()
+    office.asks(visitor, person, "Тимоха, как дела?")
+    await office.product.until(lambda: office.answers(person, visitor))
+    assert office.answers(person, visitor) == ["как дела?"]
+
+
+async def test_a_person_who_gives_no_right_to_answer_is_told_once(office: Office) -> None:
+    person, visitor = office.person(can_reply=False), office.product.visitor()
+    office.asks(visitor, person, "Тимоха, как дела?")
+    await office.product.until(lambda: office.told(person))
+    office.asks(visitor, person, "Тимоха, ау?")
+    await office.product.logged("no_right", 3, by="business")
+    assert (office.told(person), office.written(person, visitor)) == ([refusal("ru", Reason.NO_RIGHT)], [])

@@ -1,43 +1,106 @@
 """Telegram's API as a connected person: every call goes through the person's business connection."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
-from pyrogram import Client, raw
+import structlog
+from pyrogram import raw
 
-from edge.business.connections import Connections
+from edge.business.connections import Connections, Kept
+from edge.business.reasons import CONNECTION_INVALID, NO_RIGHT_TO_REPLY, NOT_CONNECTED, Reason, reason_of
+from edge.business.telegram.centres import Centres
+from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.telegram.api import CallRefused, TelegramApi
 
 functions: Any = raw.functions
 
-NOT_CONNECTED = "NOT_CONNECTED"
-NO_RIGHT = "NO_RIGHT_TO_REPLY"
-"""Our own names: Telegram is not asked."""
+RENEWAL_PATIENCE = timedelta(seconds=5)
+"""How long to wait for the update about another connection after one has become invalid, e.g. by a change of rights."""
+
+log = structlog.get_logger(__name__)
 
 
 class ConnectionApi:
-    """Has the part of `TelegramApi` that a messenger needs, but through the connection of `person`."""
+    """Has the part of `TelegramApi` that a messenger needs, but through the connection of `person`.
+
+    `refused` is called with the reason when Telegram or the person does not allow a call, so that the person gets to
+    know.
+    """
 
     is_bot = True
     shows_chats = False
+    counts_deletions = False
 
-    def __init__(self, client: Client, api: TelegramApi, connections: Connections, person: str) -> None:
-        self._client = client
+    def __init__(
+        self,
+        api: TelegramApi,
+        centres: Centres,
+        connections: Connections,
+        person: str,
+        *,
+        refused: Callable[[str, Reason], Awaitable[None]],
+    ) -> None:
         self._api = api
+        self._centres = centres
         self._connections = connections
+        self._refused = refused
         self.account = person
 
     async def invoke(self, query: Any) -> Any:
         """Make a call once, as `TelegramApi.invoke` does. Raises CallRefused if the person's connection is over."""
+        try:
+            return await self._invoke(query)
+        except CallRefused as error:
+            deletes = isinstance(query, functions.messages.DeleteMessages)
+            if reason := reason_of(error.reason, deletes=deletes):
+                await self._refused(self.account, reason)
+            raise
+
+    async def invoke_quietly(self, query: Any) -> str | None:
+        """Make a call whose failure does not matter, once. Return the error's name, None if it succeeded."""
+        try:
+            kept = self._usable()
+        except CallRefused as error:
+            return error.reason
+        return await self._api.invoke_quietly(query, call=self._through(kept))
+
+    async def _invoke(self, query: Any) -> Any:
+        kept = self._usable()
+        try:
+            return await self._api.invoke(query, call=self._through(kept))
+        except CallRefused as error:
+            if error.reason != CONNECTION_INVALID:
+                raise
+        await self._renew(kept)
+        return await self._api.invoke(query, call=self._through(self._usable()))
+
+    def _usable(self) -> Kept:
+        """Return the person's connection. Raises CallRefused if it is known to take no messages."""
         kept = self._connections.of(self.account)
         if kept is None or not kept.answers:
             raise CallRefused(NOT_CONNECTED)
         if not kept.may_reply:
-            raise CallRefused(NO_RIGHT)
-        return await self._api.invoke(query, connection=kept.connection_id)
+            raise CallRefused(NO_RIGHT_TO_REPLY)
+        return kept
 
-    async def invoke_quietly(self, query: Any) -> str | None:
-        """Make a call whose failure does not matter, once. Return the error's name, None if it succeeded."""
-        kept = self._connections.of(self.account)
-        if kept is None or not kept.may_send:
-            return NOT_CONNECTED
-        return await self._api.invoke_quietly(query, connection=kept.connection_id)
+    def _through(self, kept: Kept) -> Callable[[Any], Awaitable[Any]]:
+        def call(query: Any) -> Awaitable[Any]:
+            wrapped = functions.InvokeWithBusinessConnection(connection_id=kept.connection_id, query=query)
+            return self._centres.invoke(wrapped, kept.dc_id)
+
+        return call
+
+    async def _renew(self, kept: Kept) -> None:
+        """Wait until what is known of the connection is no longer `kept`, which Telegram does not accept.
+
+        Raises CallRefused if that stays so, and MessengerError.
+        """
+        log.warning("connection.invalid", account=self.account, connection=kept.connection_id)
+        if self._connections.of(self.account) != kept:
+            return
+        with suppress(Undeliverable):  # Telegram does not know it at all
+            await self._connections.ask_again(kept.connection_id)
+        if not await self._connections.changed(self.account, kept, patience=RENEWAL_PATIENCE):
+            raise CallRefused(CONNECTION_INVALID)

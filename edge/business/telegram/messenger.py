@@ -5,7 +5,6 @@ from typing import Any
 
 from pyrogram import Client
 
-from edge.business.connections import Connections
 from edge.business.telegram.connection_api import ConnectionApi
 from edge.userbot.driving.messenger import Button, Messenger
 from edge.userbot.formatting.styled_text import FormattedText
@@ -64,13 +63,20 @@ class PersonMessenger:
 
 
 def messengers(
-    client: Client, api: TelegramApi, connections: Connections, *, rate: float, on_updates: Callable[[Any], None]
+    client: Client,
+    api: TelegramApi,
+    *,
+    rate: float,
+    on_updates: Callable[[Any], None],
+    through: Callable[[str], ConnectionApi],
 ) -> Callable[[str], Messenger]:
-    """Return what makes the messenger of a person. `rate`: messages a second of all persons together."""
+    """Return what makes the messenger of a person.
+
+    `rate`: messages a second of all persons together. `through`: makes what calls Telegram as a person.
+    """
     as_bot = TelegramMessenger(client, api, rate=rate, on_updates=on_updates)
 
     def messenger_of(person: str) -> Messenger:
-        through = as_bot.through(ConnectionApi(client, api, connections, person))
-        return PersonMessenger(person, as_bot=as_bot, through=through)
+        return PersonMessenger(person, as_bot=as_bot, through=as_bot.through(through(person)))
 
     return messenger_of

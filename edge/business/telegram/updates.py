@@ -8,7 +8,7 @@ from typing import Any
 from pyrogram import raw
 
 from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessagesDeleted
-from edge.userbot.chat.incoming import Message, OwnMessage
+from edge.userbot.chat.incoming import Incoming, Message
 from edge.userbot.intake.account_updates import Keyed
 from edge.userbot.telegram.incoming import to_message
 
@@ -44,8 +44,16 @@ def read_connection(connection: Any) -> Connection:
 
 
 def to_owned_message(person: str, content: BusinessMessage) -> Message | None:
-    """Return a message in our form, None if it changes nothing. What went through the connection is ours."""
+    """Return a message in our form, None if it changes nothing. What went through the connection is ours.
+
+    What Telegram sends by itself, such as a greeting, are not the person's words. In their own chat, Saved Messages,
+    the bot has no business.
+    """
     message = to_message(person, content.message, content.users, groups=False, bots=False)
-    if isinstance(message, OwnMessage) and content.message.via_business_bot_id:
-        return replace(message, is_ours=True)
-    return message
+    if message is None or message.chat == person:
+        return None
+    if isinstance(message, Incoming):
+        return message
+    if content.message.offline:
+        return None
+    return replace(message, is_ours=True) if content.message.via_business_bot_id else message

@@ -6,9 +6,9 @@ from datetime import datetime
 import structlog
 
 from edge.userbot import phrases
-from edge.userbot.chat.own_messages import add_notice
 from edge.userbot.chat.policy import Policy, pause_for_flood, tell_owner, untold_flood
-from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Notice, UnreadableRecord
+from edge.userbot.chat.record import NO_MESSAGE, Notice, UnreadableRecord
+from edge.userbot.driving.notices import add_own_notice
 from edge.userbot.driving.ports import Ports
 
 log = structlog.get_logger(__name__)
@@ -51,13 +51,4 @@ class FloodGuard:
         rules = self._ports.rules()
         text = phrases.flooded(rules.locale, until.astimezone(rules.time_zone))
         notice = Notice(message_id=NO_MESSAGE, text=text, key=f"flood-{until:%Y%m%dT%H%M%S}")
-
-        def add(record: ChatRecord) -> ChatRecord:
-            return record if notice in record.notices else add_notice(record, notice)
-
-        try:
-            await self._ports.chats.change(chat, add)
-        except UnreadableRecord as error:
-            self._ports.chats.unreadable.note(chat, error)
-        else:
-            self._wake(chat)
+        await add_own_notice(self._ports, self._wake, chat, notice)

@@ -9,7 +9,7 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat.admission import SILENCE
-from edge.userbot.chat.commands import parse
+from edge.userbot.chat.commands import Command, parse
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import (
@@ -76,9 +76,13 @@ class Intake:
         # The owner approves nothing for themselves.
         return replace(rules, approve="off") if sender.id == self._ports.owner_chat else rules
 
-    async def receive(self, message: Incoming) -> Effect:
+    def parse(self, message: Incoming) -> Command | None:
+        """Return what a message asks of the account."""
         rules = self._rules_for(message.sender)
-        command = parse(message.text, rules.prefix, rules.names)
+        return parse(message.text, rules.prefix, rules.names)
+
+    async def receive(self, message: Incoming) -> Effect:
+        rules, command = self._rules_for(message.sender), self.parse(message)
         if command is None:
             return Effect.SILENT
         request_id = message.request_id

@@ -1,7 +1,7 @@
 """Call Telegram's API and translate its errors into ours."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -16,6 +16,11 @@ from events.runtime.log_throttle import LogThrottle
 
 TIMEOUT = 5
 """Seconds. Short, as a call whose connection was cut never gets an answer and has to be repeated."""
+ONCE: dict[str, Any] = {"retries": 0, "timeout": TIMEOUT, "sleep_threshold": 0}
+"""How a client makes a call: repeating it is left to us."""
+
+Call = Callable[[Any], Awaitable[Any]]
+"""Makes a call once. Raises the errors of `Client.invoke`."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +48,9 @@ class CallsTelegram(Protocol):
     def shows_chats(self) -> bool: ...
 
     @property
+    def counts_deletions(self) -> bool: ...
+
+    @property
     def is_bot(self) -> bool: ...
 
     @property
@@ -68,6 +76,11 @@ class TelegramApi:
         return True
 
     @property
+    def counts_deletions(self) -> bool:
+        """Return whether the result of a deletion counts the changes of the client's own account."""
+        return True
+
+    @property
     def is_bot(self) -> bool:
         """Return whether the account is a bot. Telegram shows bots no dialogs and no histories."""
         return bool(getattr(self._client.me, "is_bot", False))
@@ -77,13 +90,13 @@ class TelegramApi:
         """Return the account's id, which is also the id of its own chat, Saved Messages."""
         return str(getattr(self._client.me, "id", ""))
 
-    async def invoke(self, query: Any, *, connection: str | None = None) -> Any:
-        """Make a call once, through a business connection if one is named, and return its result.
+    async def invoke(self, query: Any, *, call: Call | None = None) -> Any:
+        """Make a call once and return its result. `call`: makes it in another way than the client does by itself.
 
         Raises MessengerError, FloodWaited or UnknownAnswer (try again), AlreadyDone, CallRefused, or SessionRevoked.
         """
         try:
-            return await self._attempt(query, connection)
+            return await self._attempt(query, call)
         except Exception as error:  # noqa: BLE001 - every error is classified
             raise self.translate(error) from None
 
@@ -95,20 +108,18 @@ class TelegramApi:
             if self._log_throttle.due(type(error).__name__):
                 log.warning("telegram.peers_not_remembered", error=type(error).__name__)
 
-    async def invoke_quietly(self, query: Any, *, connection: str | None = None) -> str | None:
+    async def invoke_quietly(self, query: Any, *, call: Call | None = None) -> str | None:
         """Make a call whose failure does not matter, once. Return the error's name, None if it succeeded."""
         try:
-            await self._attempt(query, connection)
+            await self._attempt(query, call)
         except Exception as error:  # noqa: BLE001 - every error is classified
             if classify(error) is Fault.FATAL:
                 self.translate(error)
             return name(error)
         return None
 
-    async def _attempt(self, query: Any, connection: str | None = None) -> Any:
-        # Only kurigram takes a connection.
-        route: dict[str, Any] = {"business_connection_id": connection} if connection else {}
-        return await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0, **route)
+    async def _attempt(self, query: Any, call: Call | None) -> Any:
+        return await (call(query) if call else self._client.invoke(query, **ONCE))
 
     def translate(self, error: Exception) -> TimokhaError:
         """Return the error to raise instead of one of pyrogram's. Log a flood wait and a revoked session."""

@@ -124,7 +124,8 @@ class TelegramMessenger:
             if error.reason in MESSAGE_GONE:
                 return
             raise Undeliverable(f"Telegram refused to delete message {message_id}: {error.reason}") from None
-        if not isinstance(peer, raw.types.InputPeerChannel):  # channels count by themselves
+        # Channels count by themselves.
+        if self._api.counts_deletions and not isinstance(peer, raw.types.InputPeerChannel):
             self._on_updates(_change(deleted, message_id))
 
     async def _peer_when_paced(self, chat: str) -> Any:
