@@ -35,6 +35,7 @@ class Office:
         self.people += 1
         telegram = self.product.telegram
         person = telegram.add_user(first_name=f"Person {self.people}", phone=f"+7888{self.people:04}")
+        self.bot.met.add(person.id)  # they have pressed Start
         if connected:
             telegram.connect_business(person.id, self.bot.id, **options)
         return person
