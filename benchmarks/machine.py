@@ -18,6 +18,7 @@ PACKAGES = (
     "torch",
     "pydantic",
     "pyrogram",
+    "kurigram",
 )
 BUSY = 0.5
 """Load for each core from which on the figures are not to be trusted."""

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 CHUNK = 65536
 WRONG_SALT = 48
+TICKS = 2**32
+"""Units of a message id in a second."""
 
 
 class ClientConnection:
@@ -76,9 +78,10 @@ class ClientConnection:
         finally:
             self._writer.close()
 
-    def push(self, updates: Result) -> None:
+    def push(self, updates: Result, *, age: int = 0) -> None:
+        """Send updates, as if in a message that was made `age` seconds ago."""
         body = updates if isinstance(updates, bytes) else updates.write()
-        self._send(packed(body) if self._connections.faults.packs else body, PUSH)
+        self._send(packed(body) if self._connections.faults.packs else body, PUSH, age=age)
 
     def _receive(self, data: bytes) -> None:
         for packet in self._codec.decode(data):
@@ -184,12 +187,12 @@ class ClientConnection:
     def _reply(self, message_id: int, result: Result) -> None:
         self._send(rpc_result(message_id, result, gzip=self._connections.faults.packs), REPLY)
 
-    def _send(self, body: bytes, kind: int, *, counts: bool = True) -> None:
+    def _send(self, body: bytes, kind: int, *, counts: bool = True, age: int = 0) -> None:
         """Send a message. `counts`: the client must acknowledge it, which an odd sequence number says."""
         assert self._key
         sequence = self._sequence * 2 + counts
         self._sequence += counts
-        message_id = self._connections.message_ids.take(kind)
+        message_id = self._connections.message_ids.take(kind) - age * TICKS
         if self._connections.faults.packs:
             acknowledgement = types.MsgsAck(msg_ids=[0]).write()
             second = self._connections.message_ids.take(kind)

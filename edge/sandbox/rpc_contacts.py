@@ -21,6 +21,16 @@ def import_contacts(call: Call, query: functions.contacts.ImportContacts) -> TLO
     )
 
 
+def resolve_phone(call: Call, query: functions.contacts.ResolvePhone) -> TLObject:
+    """Find a contact. Everybody else hides the number, as it is not shown to strangers either."""
+    account = call.state.by_phone(query.phone)
+    if account is None or account.id not in call.me.contacts:
+        raise Refusal(400, "PHONE_NOT_OCCUPIED")
+    return types.contacts.ResolvedPeer(
+        peer=types.PeerUser(user_id=account.id), chats=[], users=[render.user(call.state, call.me, account)]
+    )
+
+
 def add_contact(call: Call, query: functions.contacts.AddContact) -> TLObject:
     account = call.peer(query.id)
     if account is call.me:
@@ -66,6 +76,7 @@ def _changed(call: Call, accounts: list[Account]) -> TLObject:
 
 HANDLERS: dict[type[TLObject], Handler] = {
     functions.contacts.ImportContacts: import_contacts,
+    functions.contacts.ResolvePhone: resolve_phone,
     functions.contacts.AddContact: add_contact,
     functions.contacts.DeleteContacts: delete_contacts,
     functions.contacts.GetContacts: get_contacts,

@@ -23,6 +23,8 @@ from events.runtime.clock import Clock
 Value = TypeVar("Value")
 UNREADABLE = bytes.fromhex("0badc0de")
 """The id of a constructor that no layer has."""
+OLDEST_MESSAGE = 300
+"""Seconds (https://core.telegram.org/mtproto/security_guidelines#checking-msg-id)."""
 
 
 class Sandbox(BusinessByHand):
@@ -189,6 +191,11 @@ class Sandbox(BusinessByHand):
         """Push an object that no client here can parse."""
         for connection in self._connections.listeners(user_id):
             connection.push(UNREADABLE)
+
+    def push_outdated(self, user_id: int) -> None:
+        """Push updates in a message that is so old that clients must not accept it."""
+        for connection in self._connections.listeners(user_id):
+            connection.push(types.UpdatesTooLong(), age=2 * OLDEST_MESSAGE)
 
     def begin_sessions_anew(self, user_id: int) -> None:
         """Announce that the server has lost the user's sessions, and the updates that it had not sent yet."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 from pyrogram import Client
@@ -11,8 +12,11 @@ from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
+from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.quick_storage import quicken_storage
 from edge.userbot.telegram.server import use_server
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from tests.sandbox.business import Bot
 
 
@@ -28,6 +32,12 @@ def _no_unknown_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 def _quick_storage() -> None:
     """In a process with as many modules as pytest's a stock client takes seconds to sign in."""
     quicken_storage()
+
+
+@pytest.fixture
+def repaired() -> None:
+    """The client is repaired as that of the userbot, whose calls rely on it."""
+    pyrogram_repairs.repair(Retrying(SystemClock(), Random(1)))
 
 
 @pytest.fixture

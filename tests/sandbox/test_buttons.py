@@ -30,8 +30,12 @@ from edge.userbot.telegram.messenger import TelegramMessenger
 from edge.userbot.telegram.presses import Presses
 from edge.userbot.telegram.server import use_server
 
+pytestmark = pytest.mark.usefixtures("repaired")
+
 PATIENCE = 10
-YES_OR_NO = InlineKeyboardMarkup([[InlineKeyboardButton("Yes", b"+7"), InlineKeyboardButton("No", b"-7")]])
+YES_OR_NO = InlineKeyboardMarkup(
+    [[InlineKeyboardButton("Yes", callback_data=b"+7"), InlineKeyboardButton("No", callback_data=b"-7")]]
+)
 
 
 @pytest.fixture
@@ -97,7 +101,7 @@ async def test_the_buttons_go_with_the_next_edit(bot: Client, user: Client, anna
     assert (await newest(user)).reply_markup
     await bot.edit_message_reply_markup(anna.id, sent.id)
     assert ((await newest(user)).text, (await newest(user)).reply_markup) == ("Send it now?", None)
-    await bot.edit_message_reply_markup(anna.id, sent.id, YES_OR_NO)
+    await bot.edit_message_reply_markup(anna.id, sent.id, reply_markup=YES_OR_NO)
     await bot.edit_message_text(anna.id, sent.id, "Sent")
     assert ((await newest(user)).text, (await newest(user)).reply_markup) == ("Sent", None)
     with pytest.raises(DataInvalid):
@@ -115,7 +119,7 @@ async def test_what_can_not_be_pressed_is_refused(bot: Client, user: Client, ann
         await bot.request_callback_answer(anna.id, shown.id, b"+7")
     with pytest.raises(QueryIdInvalid):
         await bot.invoke(functions.messages.SetBotCallbackAnswer(query_id=99, cache_time=0))
-    long = InlineKeyboardMarkup([[InlineKeyboardButton("Yes", b"+" * 65)]])
+    long = InlineKeyboardMarkup([[InlineKeyboardButton("Yes", callback_data=b"+" * 65)]])
     with pytest.raises(ButtonDataInvalid):
         await bot.send_message(anna.id, "Send it?", reply_markup=long)
 

@@ -12,6 +12,8 @@ from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.messenger import TelegramMessenger
 
+pytestmark = pytest.mark.usefixtures("repaired")
+
 ANSWER = (
     "# Ответ 😀\n\n" + "* **раз**: `x_1` и _два_\n" * 250 + "```py\n" + "    a = 1\n" * 100 + "```\n[т](https://x.y)"
 )

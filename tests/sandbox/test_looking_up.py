@@ -14,6 +14,8 @@ from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.messenger import TelegramMessenger
 from edge.userbot.telegram.server import use_server
 
+pytestmark = pytest.mark.usefixtures("repaired")
+
 
 def messenger_of(client: Client, told: list) -> TelegramMessenger:
     return TelegramMessenger(client, TelegramApi(client, flood_waited=print), rate=100, on_updates=told.append)

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from pyrogram import Client
-from pyrogram.connection import Connection
 from pyrogram.raw import functions, types
 from pyrogram.session import Session
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
-from edge.userbot.telegram import pyrogram_repairs
+from edge.userbot.telegram import client_differences, pyrogram_repairs
 from edge.userbot.telegram.faults import BadMessage, TransportRefused
 from edge.userbot.telegram.pyrogram_session import KEY_ATTEMPTS, RECONNECT_PAUSES
 from edge.userbot.telegram.session import report_reconnects
@@ -162,9 +161,10 @@ async def test_a_call_while_telegram_is_away_fails_as_connections_do(
     assert texts(telegram, anna, boris) == ["once"]
 
 
-async def test_a_connection_that_is_not_made_yet_can_be_used_and_closed(clock) -> None:
-    session = Session(Client("test", 1, "x", in_memory=True), 2, b"key", test_mode=False)
-    session.connection = Connection(2, False, False, {})
+async def test_a_connection_that_is_not_made_yet_can_be_used_and_closed(client) -> None:
+    session = client.session
+    await session.stop()
+    session.connection = client_differences.make_connection(session)
     with pytest.raises(ConnectionError):
         await session.send(functions.Ping(ping_id=0))
     assert await session.connection.recv() is None
@@ -246,6 +246,18 @@ async def test_a_connection_that_is_cut_in_the_moment_it_is_ready_is_made_again(
     await client.session.restart()
     assert (await client.get_me()).id == anna.id
     assert next(cuts, None) is None
+
+
+async def test_after_a_message_that_must_not_be_accepted_the_session_reconnects_and_says_so(
+    telegram, client, anna, boris
+) -> None:
+    reconnected = asyncio.Event()
+    report_reconnects(client, reconnected=reconnected.set, revoked=asyncio.Event())
+    telegram.push_outdated(anna.id)
+    async with asyncio.timeout(PATIENCE):
+        await reconnected.wait()
+    await send(client)
+    assert texts(telegram, anna, boris) == ["once"]
 
 
 @pytest.mark.parametrize("happens", [Sandbox.push_unreadable, Sandbox.begin_sessions_anew])

@@ -13,7 +13,7 @@ from pyrogram.session import Session
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
-from edge.userbot.telegram import pyrogram_repairs
+from edge.userbot.telegram import client_differences, pyrogram_repairs
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -34,9 +34,8 @@ async def client(telegram: Sandbox, anna: Account, boris: Account):
 
 
 async def reply(client: Client, to: int):
-    query = functions.messages.SendMessage(
-        peer=await client.resolve_peer("boris"), message="yes", random_id=7, reply_to_msg_id=to
-    )
+    peer, reply_to = await client.resolve_peer("boris"), client_differences.reply_field(to)
+    query = functions.messages.SendMessage(peer=peer, message="yes", random_id=7, **reply_to)
     return await client.invoke(query, retries=0, timeout=2)
 
 

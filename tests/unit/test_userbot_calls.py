@@ -30,6 +30,7 @@ from edge.userbot.formatting.styled_text import Entity, FormattedText
 from edge.userbot.intake.account_updates import UpdatesState
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.api import SessionRevoked, TelegramApi
+from edge.userbot.telegram.client_differences import replied_id
 from edge.userbot.telegram.faults import REPLY_GONE, BadMessage
 from edge.userbot.telegram.messenger import TelegramMessenger
 from edge.userbot.telegram.session import report_reconnects
@@ -104,7 +105,7 @@ def telegram(client: FakeClient, told: list[Any] | None = None) -> TelegramMesse
 async def test_a_send_is_one_short_attempt_under_its_random_id() -> None:
     client, told = FakeClient(sent()), []
     assert await telegram(client, told).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
-    assert (client.api[0].random_id, client.api[0].reply_to_msg_id) == (77, 3)
+    assert (client.api[0].random_id, replied_id(client.api[0])) == (77, 3)
     assert client.options[0]["retries"] == 0
     assert client.options[0]["timeout"] <= 5
     assert len(told) == 1
@@ -243,7 +244,7 @@ async def test_what_is_in_no_table_is_an_unknown_answer(error: Exception) -> Non
 async def test_an_answer_to_a_message_that_is_gone_goes_out_without_a_reply(name: str) -> None:
     client = FakeClient(refused(400, name), sent())
     assert await telegram(client).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
-    assert [(call.random_id, call.reply_to_msg_id) for call in client.api] == [(77, 3), (77, None)]
+    assert [(call.random_id, replied_id(call)) for call in client.api] == [(77, 3), (77, None)]
 
 
 async def test_a_message_that_went_out_without_its_reply_is_found_again() -> None:

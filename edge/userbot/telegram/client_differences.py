@@ -13,10 +13,14 @@ import pyrogram
 from pyrogram import Client, raw
 from pyrogram.connection import Connection
 from pyrogram.raw.core import TLObject
+from pyrogram.session import internals
+from pyrogram.session.auth import Auth
 from pyrogram.session.internals import MsgFactory, MsgId
+from pyrogram.storage import sqlite_storage
 
 Made = TypeVar("Made", bound=TLObject)
 
+HTTPS = 443
 EMPTY: dict[str, Callable[[], Any]] = {"list": list, "int": int}
 """What makes the empty values of the fields that newer layers require."""
 CLIENT_OPTIONS = {
@@ -77,7 +81,21 @@ def client_options() -> dict[str, Any]:
     return {name: value for name, value in CLIENT_OPTIONS.items() if _takes(Client, name)}
 
 
-# The session
+# Connecting
+
+
+def telegram_address(data_centre: int) -> tuple[str, int]:
+    """Return the address of one of Telegram's own servers."""
+    if hasattr(internals, "DataCenter"):
+        return internals.DataCenter(data_centre, False, False, False)
+    return sqlite_storage.PROD[data_centre], HTTPS  # type: ignore[attr-defined]
+
+
+def pack_unencrypted(data: TLObject, now: float) -> bytes:
+    """Return the packet of a call that is made before there is a key."""
+    pack: Any = Auth.pack
+    packet: bytes = pack(data, now) if _takes(pack, "server_time") else pack(data)
+    return packet
 
 
 def make_factory(client: Any) -> Any:
@@ -123,6 +141,11 @@ def crypto_executor(connection: Any) -> Executor | None:
     """Return where packets are encrypted: kurigram has a thread for each connection, None before it is made."""
     shared: Executor | None = getattr(pyrogram, "crypto_executor", None)
     return shared or getattr(getattr(connection, "protocol", None), "crypto_executor", None)
+
+
+def dropped_messages(session: Any) -> int:
+    """Return how many messages in a row kurigram has dropped; pyrogram closes the connection instead."""
+    return int(getattr(session, "ignore_count", 0))
 
 
 def use_server_time(message_id: Callable[[], int], now: Callable[[], float]) -> None:

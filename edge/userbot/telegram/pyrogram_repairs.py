@@ -43,9 +43,13 @@ def repair(retrying: Retrying) -> ServerTime:
     time = ServerTime(retrying.clock)
     _use_server_time(time)
     pyrogram_session.install(retrying, time)
-    # pyrogram reads in a thread, which keeps the process from ending until a line is typed.
-    pyrogram_client.ainput = read_line
+    pyrogram_client.ainput = _ask
     return time
+
+
+async def _ask(prompt: str = "", *, hide: bool = False, **_loop: Any) -> str:
+    """Read a line. pyrogram reads in a thread, which keeps the process from ending until a line is typed."""
+    return await read_line(prompt, hide=hide)
 
 
 def _write_no_error_file() -> None:

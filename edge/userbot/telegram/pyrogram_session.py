@@ -160,10 +160,16 @@ class MendedSession(Session):
             self.restarting = asyncio.create_task(self.restart())
 
     async def handle_packet(self, packet: bytes) -> None:
-        """Fetch updates if a packet can't be read or the session is new: pyrogram loses them without a sign."""
-        missed = False
+        """Fetch updates if a packet can't be read or the session is new: pyrogram loses them without a sign.
+
+        Reconnect after a message that fails a security check, as pyrogram does: kurigram drops it, and what came
+        with it, up to 30 times.
+        """
+        missed, dropped = False, differences.dropped_messages(self)
         try:
             await _handle_packet(self, packet)  # type: ignore[no-untyped-call]
+            if differences.dropped_messages(self) > dropped:
+                await self.connection.close()
         except Exception as error:  # noqa: BLE001 - the packet's updates are fetched instead
             log.warning("telegram.packet_unreadable", error=type(error).__name__)
             missed = True

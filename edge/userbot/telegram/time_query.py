@@ -7,9 +7,8 @@ from io import BytesIO
 from pyrogram import raw
 from pyrogram.connection.transport import TCPAbridged
 from pyrogram.raw.core import Long
-from pyrogram.session.auth import Auth
-from pyrogram.session.internals import DataCenter
 
+from edge.userbot.telegram.client_differences import pack_unencrypted, telegram_address
 from edge.userbot.telegram.server_time import TICKS
 from events.errors import TransportUnreachable
 from events.runtime.clock import Clock
@@ -24,7 +23,7 @@ NONCE_BITS = 128
 
 def default_server() -> str:
     """Return the address of Telegram's own server."""
-    host, port = DataCenter(DATA_CENTRE, False, False, False)
+    host, port = telegram_address(DATA_CENTRE)
     return f"{host}:{port}"
 
 
@@ -32,19 +31,19 @@ async def clock_offset(clock: Clock) -> timedelta:
     """Return how far `clock` is ahead of Telegram's. Raises TransportUnreachable with the reason."""
     before = clock.now()
     try:
-        sent = await within(TIMEOUT, _server_time())
+        sent = await within(TIMEOUT, _server_time(before))
     except (OSError, TimeoutError) as error:
         reason = str(error) or f"no answer within {TIMEOUT.total_seconds():.0f} s"
         raise TransportUnreachable(reason) from None
     return before + (clock.now() - before) / 2 - sent
 
 
-async def _server_time() -> datetime:
-    transport = TCPAbridged(ipv6=False, proxy={})
+async def _server_time(now: datetime) -> datetime:
+    transport = TCPAbridged(ipv6=False, proxy=None)  # type: ignore[arg-type]
     try:
-        await transport.connect(DataCenter(DATA_CENTRE, False, False, False))
+        await transport.connect(telegram_address(DATA_CENTRE))
         nonce = secrets.randbits(NONCE_BITS) - 2 ** (NONCE_BITS - 1)
-        await transport.send(Auth.pack(raw.functions.ReqPqMulti(nonce=nonce)))
+        await transport.send(pack_unencrypted(raw.functions.ReqPqMulti(nonce=nonce), now.timestamp()))
         answer = await transport.recv()
     finally:
         await transport.close()
