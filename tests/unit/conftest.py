@@ -53,6 +53,9 @@ class FakeTelegram:
     before_edit: Callable[[str], None] = lambda text: None
     after_edit: Callable[[str], None] = lambda text: None
     takes_previews: bool = True
+    before_live_draft: Callable[[str], None] | None = None
+    """None: the chat takes no live drafts. An Undeliverable refuses them from then on."""
+    live_drafts: list[tuple[int, str]] = field(default_factory=list)
     edits: list[str] = field(default_factory=list)
     deleted: set[int] = field(default_factory=set)
     named: dict[str, str] = field(default_factory=lambda: {CHAT: CHAT})
@@ -98,6 +101,20 @@ class FakeTelegram:
         if not self.takes_previews:
             return False
         await self.edit(chat, message_id, message)
+        return True
+
+    def takes_live_drafts(self, chat: str) -> bool:
+        return self.before_live_draft is not None
+
+    async def live_draft(self, chat: str, random_id: int, message: FormattedText) -> bool:
+        assert self.before_live_draft
+        try:
+            self.before_live_draft(message.text)
+        except Undeliverable:
+            self.before_live_draft = None
+            return False
+        self.live_drafts.append((random_id, message.text))
+        self.changed.set()
         return True
 
     async def delete(self, chat: str, message_id: int) -> None:

@@ -71,9 +71,12 @@ class Telegram:
 
     `ago`: how old everything is when it comes.
     `shut`: nobody may look into the chat, as with a bot; then the random ids are remembered.
+    `takes_drafts`: answers may grow in live drafts. `drafts`: their texts.
     """
 
     shut: bool = False
+    takes_drafts: bool = False
+    drafts: list[str] = field(default_factory=list)
     ago: timedelta = timedelta(0)
     by_random_id: dict[int, int] = field(default_factory=dict)
     texts: list[tuple[str, int | None]] = field(default_factory=list)
@@ -127,6 +130,13 @@ class Telegram:
 
     async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
         await self.edit(chat, message_id, message)
+        return True
+
+    def takes_live_drafts(self, chat: str) -> bool:
+        return self.takes_drafts
+
+    async def live_draft(self, chat: str, random_id: int, message: FormattedText) -> bool:
+        self.drafts.append(message.text)
         return True
 
     async def delete(self, chat: str, message_id: int) -> None:
@@ -190,7 +200,7 @@ class Places:
                 time=datetime.now(UTC),
             )
             self.hear(event)
-            if any(said == words for said, _ in self.telegram.texts):
+            if words in self.telegram.drafts or any(said == words for said, _ in self.telegram.texts):
                 return
             await asyncio.sleep(0.005)
 
@@ -220,7 +230,7 @@ class Life:
                 Fused(places.chats, fuse, "save"), Fused(places.marks, fuse, "add", "drop"), ACCOUNT, retrying=RETRYING
             ),
             log=Fused(places.log, fuse, "publish", "erase", "erase_chat"),
-            messenger=Fused(places.telegram, fuse, "send", "edit", "preview", "delete"),
+            messenger=Fused(places.telegram, fuse, "send", "edit", "preview", "live_draft", "delete"),
             sampling=Sampling(),
             deadline=self.rules.deadline,
             telemetry=noop_telemetry(),
@@ -288,6 +298,8 @@ class Scenario:
     rules: Rules = field(default_factory=Rules)
     deleted: frozenset[int] = frozenset()
     owner: str = ""
+    drafts: tuple[bool, bool] = (False, False)
+    """Whether the chat takes live drafts, of the first process and of the next."""
 
 
 def replies(places: Places) -> list[str]:
@@ -359,6 +371,32 @@ SCENARIOS = {
             [text for text, _ in places.telegram.texts] == ["ответ на раз", "ответ на два"] and len(record.history) == 4
         ),
         rules=Rules(when_busy="queue", live=True),
+    ),
+    "an answer that grows in a live draft": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: (
+            [text for text, _ in places.telegram.texts] == split(LONG)
+            and [t.text for t in record.history][1:] == [LONG]
+        ),
+        answer=lambda text: LONG,
+        rules=Rules(live=True),
+        drafts=(True, True),
+    ),
+    "a live draft of which the next process must make messages": Scenario(
+        ("Тимоха, раз", "Тимоха, два"),
+        lambda places, record: (
+            [text for text, _ in places.telegram.texts] == ["ответ на раз", "ответ на два"] and len(record.history) == 4
+        ),
+        rules=Rules(when_busy="queue", live=True),
+        drafts=(True, False),
+    ),
+    "a thinking line in a chat that takes live drafts from the next process": Scenario(
+        ("Тимоха, раз", "Тимоха, два"),
+        lambda places, record: (
+            [text for text, _ in places.telegram.texts] == ["ответ на раз", "ответ на два"] and len(record.history) == 4
+        ),
+        rules=Rules(when_busy="queue", live=True),
+        drafts=(False, True),
     ),
     "a deletion while a live answer is being written": Scenario(
         ("Тимоха, раз", "/delete_history"),
@@ -453,14 +491,15 @@ async def test_an_edge_that_dies_around_anything_it_does_leaves_what_the_next_on
             assert unharmed[0].at > 4
             # A harness that shows no growing text would test nothing of it.
             grows = scenario.rules.live and bool(scenario.answer("раз"))
-            assert ("Telegram.preview" in unharmed[0].journal) is grows
+            assert ("Telegram.preview" in unharmed[0].journal) is (grows and not scenario.drafts[0])
+            assert ("Telegram.live_draft" in unharmed[0].journal) is scenario.drafts[0]
             return
     pytest.fail("the scenario has no end")
 
 
 async def lives_through(scenario: Scenario, fuse: Fuse, *, shut: bool) -> None:
     """The scenario holds, whether the fuse blows or not."""
-    places = Places(scenario.answer, Telegram(shut=shut))
+    places = Places(scenario.answer, Telegram(shut=shut, takes_drafts=scenario.drafts[0]))
     places.telegram.deleted = set(scenario.deleted)
     await places.open()
     worker = asyncio.create_task(places.work())
@@ -474,6 +513,7 @@ async def lives_through(scenario: Scenario, fuse: Fuse, *, shut: bool) -> None:
             await asyncio.wait({done, blown}, return_when=asyncio.FIRST_COMPLETED)
             if fuse.blown.is_set():
                 await life.die()
+                places.telegram.takes_drafts = scenario.drafts[1]
                 life = Life(places, Fuse(0, False), scenario.rules)
                 await life.start()
             await done

@@ -43,6 +43,12 @@ class PersonMessenger:
     async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
         return await self._to(chat).preview(chat, message_id, message)
 
+    def takes_live_drafts(self, chat: str) -> bool:
+        return self._to(chat).takes_live_drafts(chat)
+
+    async def live_draft(self, chat: str, random_id: int, message: FormattedText) -> bool:
+        return await self._to(chat).live_draft(chat, random_id, message)
+
     async def delete(self, chat: str, message_id: int) -> None:
         await self._to(chat).delete(chat, message_id)
 

@@ -88,7 +88,7 @@ class Question(_StoredModel):
     """A message that asks for an answer.
 
     `text`: without the prefix. `trace`: its W3C trace context. `revision`: above 0 if the owner has re-sent it.
-    `live`: its thinking line becomes the answer. `doubtful`: it may have been answered before the records were lost.
+    `live`: its answer is shown while it is written. `doubtful`: it may have been answered before the records were lost.
     `asker`: what the owner knows its sender by. `approve`: its answer is sent only if the owner approves it.
     `persona`: who answers, for the model. `max_new_tokens`: of its answer, None for the owner's sampling.
     """
@@ -129,7 +129,8 @@ class Current(_StoredModel):
     """The question being answered: it waits for an `outcome`, decided at `settled_at`, whose messages are then sent.
 
     If it needs approval, the outcome waits for the owner's decision first, until `approve_until`. `submitted`: the
-    owner's chat has its draft. `approved`: it may be sent.
+    owner's chat has its draft. `approved`: it may be sent. `thinking_id`: the thinking line, `NO_MESSAGE` if there is
+    none; that of a live question becomes the answer.
     """
 
     question: Question

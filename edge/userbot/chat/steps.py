@@ -65,7 +65,7 @@ class Expire:
 class Think:
     """Publish the request of `current` unless it has an outcome; send its thinking line; `record_thinking_line`.
 
-    Without the line if its outcome needs approval.
+    Without the line if its outcome needs approval, or is shown in a live draft while it is written.
     """
 
     current: Current

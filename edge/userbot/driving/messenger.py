@@ -70,6 +70,18 @@ class Messenger(Protocol):
         """Edit a message unless that could delay others. Return whether it was edited."""
         ...
 
+    def takes_live_drafts(self, chat: str) -> bool:
+        """Return whether a chat can be shown live drafts: Telegram has not refused one there in this process."""
+        ...
+
+    async def live_draft(self, chat: str, random_id: int, message: FormattedText) -> bool:
+        """Show a text that is being written as a draft, unless that could delay others. Return whether it is shown.
+
+        The same random id replaces the text. The draft goes with the next message, or after about 30 s. If Telegram
+        refuses it, the chat takes no live drafts from then on. Raises MessengerError (FloodWaited).
+        """
+        ...
+
     async def delete(self, chat: str, message_id: int) -> None:
         """Delete one of our messages for both sides. One that is gone already is deleted.
 

@@ -90,6 +90,10 @@ class Outbox:
             self._to_check.discard(kind)
         return None if sent is None else SentMessage(sent, message.text, reply_to or NO_MESSAGE)
 
+    def may_have_sent(self, key: str, part: str) -> bool:
+        """Return whether this message may be in the chat: an earlier process or a failed try may have sent it."""
+        return _kind(part) in self._to_check or self._failed == f"{key} {part}"
+
     async def withdraw(self, message_id: int) -> None:
         """Delete one of our messages, unless Telegram refuses that for good. Raises MessengerError."""
         try:

@@ -172,7 +172,7 @@ class Performer:
         if not question.doubtful and question.asked_at >= await ports.chats.restored_at():
             return False
         # Until its deadline the thinking line of a live answer may contain the start of the answer.
-        grows = question.live and current.thinking_id is not None and not current.is_over(self._clock.now())
+        grows = question.live and bool(current.thinking_id) and not current.is_over(self._clock.now())
         thinking = None if grows else phrases.thinking_lines()
         settled = await self._outbox.has_outcome(question.message_id, thinking=thinking)
         if settled:
@@ -226,21 +226,25 @@ class Performer:
         question = current.question
         if current.outcome is None:
             await self.publish(record, current)
-        if question.approve:
-            # Nobody may ever answer: the chat shows nothing until the owner has decided.
+        # Of an answer that needs approval the chat shows nothing until the owner has decided: nobody may ever answer.
+        if not question.approve and current.outcome is None:
+            self._view.show_typing(self._clock.now())
+        line = FormattedText(phrases.thinking(question.locale, current.request_id))
+        if question.approve or await self._begins_live_draft(current, line):
             await self._change(lambda record: progress.record_thinking_line(record, current.request_id, NO_MESSAGE))
             return
-        if current.outcome is None:
-            self._view.show_typing(self._clock.now())
-        line = phrases.thinking(question.locale, current.request_id)
-        sent = await self._outbox.send(
-            FormattedText(line), reply_to=question.message_id, key=current.request_id, part="thinking"
-        )
+        sent = await self._outbox.send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
         self._view.restart_typing()
         thinking_id = sent.message_id if sent else NO_MESSAGE
         await self._change(
             lambda record: progress.record_thinking_line(record_sent(record, sent), current.request_id, thinking_id)
         )
+
+    async def _begins_live_draft(self, current: Current, line: FormattedText) -> bool:
+        """Show `line` as a live draft instead of a message, unless the chat takes none or may have the message."""
+        if not current.question.live or self._outbox.may_have_sent(current.request_id, "thinking"):
+            return False
+        return await self._view.begin_live_draft(current, line, self._clock.now())
 
     async def _deliver(self, step: Deliver) -> None:
         current, sent = step.current, None

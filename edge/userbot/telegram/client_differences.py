@@ -73,6 +73,16 @@ def callback_data(button: Any) -> bytes | None:
     return data if isinstance(data, bytes) else None
 
 
+HAS_LIVE_DRAFTS = hasattr(raw.types, "SendMessageTextDraftAction")
+
+
+def live_draft(random_id: int, text: str, entities: list[Any]) -> Any:
+    """Return the action that shows a text while it is written. Only if `HAS_LIVE_DRAFTS`."""
+    types: Any = raw.types
+    text_with_entities = types.TextWithEntities(text=text, entities=entities)
+    return types.SendMessageTextDraftAction(random_id=random_id, text=text_with_entities)
+
+
 # The client
 
 

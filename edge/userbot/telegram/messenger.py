@@ -10,10 +10,12 @@ from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 
 from edge.userbot.driving.messenger import Button, PeerFlooded, Undeliverable
-from edge.userbot.formatting.styled_text import Entity, FormattedText, Style
+from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram import chat_history, client_differences
 from edge.userbot.telegram.api import AlreadyDone, CallRefused, CallsTelegram, TelegramApi
+from edge.userbot.telegram.entities import entities_of
 from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, PEER_FLOOD, REPLY_GONE
+from edge.userbot.telegram.live_drafts import LiveDrafts
 from edge.userbot.telegram.peers import Peers
 from events.errors import TimokhaError
 
@@ -41,12 +43,13 @@ class TelegramMessenger:
         self._on_updates = on_updates
         self._send_limiter = AsyncLimiter(rate, 1)
         self._look_limiter = AsyncLimiter(rate, 1)
+        self._live_drafts = LiveDrafts(api)
         self._chat_limiter = lru_cache(maxsize=MAX_CHAT_LIMITERS)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
     def through(self, api: CallsTelegram) -> Self:
         """Return a messenger whose calls go through `api`, and that shares the limits of this one."""
         other = copy(self)
-        other._api = api
+        other._api, other._live_drafts = api, LiveDrafts(api)
         return other
 
     async def send(
@@ -90,12 +93,23 @@ class TelegramMessenger:
         await self._edit(peer, message_id, message)
 
     async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
-        # Previews leave half of the rate for messages.
-        room = min(1 + self._send_limiter.max_rate / 2, self._send_limiter.max_rate)
-        if not (self._chat_limiter(chat).has_capacity(1 + PREVIEW_RESERVE) and self._send_limiter.has_capacity(room)):
+        if not self._has_room_for_preview(chat):
             return False
         await self.edit(chat, message_id, message)
         return True
+
+    def _has_room_for_preview(self, chat: str) -> bool:
+        """Return whether half of the rate would be left for messages."""
+        room = min(1 + self._send_limiter.max_rate / 2, self._send_limiter.max_rate)
+        return self._chat_limiter(chat).has_capacity(1 + PREVIEW_RESERVE) and self._send_limiter.has_capacity(room)
+
+    def takes_live_drafts(self, chat: str) -> bool:
+        return self._live_drafts.are_taken(chat)
+
+    async def live_draft(self, chat: str, random_id: int, message: FormattedText) -> bool:
+        if not (self.takes_live_drafts(chat) and self._has_room_for_preview(chat)):
+            return False
+        return await self._live_drafts.show(chat, await self._peer_when_paced(chat), random_id, message)
 
     async def _edit(self, peer: Any, message_id: int, message: FormattedText) -> None:
         query = raw.functions.messages.EditMessage(
@@ -232,22 +246,3 @@ def _message_id(updates: Any, random_id: int) -> int:
         if type(update).__name__ == "UpdateBotNewBusinessMessage":  # it comes instead through a connection
             return int(update.message.id)
     return 0
-
-
-_TYPES: dict[Style, Any] = {
-    "bold": raw.types.MessageEntityBold,
-    "italic": raw.types.MessageEntityItalic,
-    "strike": raw.types.MessageEntityStrike,
-    "code": raw.types.MessageEntityCode,
-}
-
-
-def entities_of(message: FormattedText) -> list[Any] | None:
-    """Return Telegram's entities, None for a plain text: pyrogram serializes an empty list wrongly."""
-    return [_entity(entity) for entity in message.entities] or None
-
-
-def _entity(entity: Entity) -> Any:
-    if entity.style == "pre":
-        return raw.types.MessageEntityPre(offset=entity.offset, length=entity.length, language=entity.language)
-    return _TYPES[entity.style](offset=entity.offset, length=entity.length)

@@ -108,6 +108,9 @@ class Telegram:
         self._change(message_id, message.text, edited=False)
         return True
 
+    def takes_live_drafts(self, chat: str) -> bool:
+        return False
+
     async def delete(self, chat: str, message_id: int) -> None:
         fault = await self._begin(chat)
         self.posts[message_id].deleted = True
