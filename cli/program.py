@@ -18,7 +18,6 @@ from cli.faults import NotInstalled, exit_code
 from events.errors import SettingsError
 from events.runtime.signals import Signals
 from events.settings import Positional, Settings
-from events.telegram_client import check_telegram_client
 
 if TYPE_CHECKING:
     from functions.generate.engines.openvino.process import ModelProcess
@@ -87,7 +86,6 @@ def subcommand(name: str, command: Command, signals: Signals, process: "ModelPro
 
     def callback(**given: object) -> None:
         chosen = {field: value for field, value in given.items() if value is not None}
-        check_telegram_client(name, command.extras.split(","))
         begun = _begin(command, chosen, process)
         try:
             from cli.start import start  # noqa: PLC0415 - what is begun goes on meanwhile

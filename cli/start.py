@@ -14,6 +14,7 @@ from cli.faults import Interrupted
 from events.errors import TimokhaError
 from events.runtime import running
 from events.runtime.signals import Signals
+from events.telegram_client import check_telegram_client
 from observability import logs, setup
 
 
@@ -24,6 +25,7 @@ def start(name: str, command: Command, given: dict[str, Any], signals: Signals, 
     logs.configure(name, level=settings.log_level)
     report.warn()
     export_to_libraries()
+    check_telegram_client(name, command.extras.split(","))
     main = command.main  # after that: some libraries log when they are imported
     gc.freeze()
     gc.enable()

@@ -28,7 +28,9 @@ OTHERS = {
     "HF_TOKEN": "a token of an account at huggingface.co, for private models, or those whose terms it has accepted;"
     " the hub's other variables work as well",
     "COMPOSE_PROFILES": "docker compose: what else to start, comma-separated: `rabbitmq` (RabbitMQ and the bridge),"
-    " `rabbitmq-workers` (workers on RabbitMQ too), `observability` (Prometheus and Grafana)",
+    " `rabbitmq-workers` (workers on RabbitMQ too), `observability` (Prometheus and Grafana),"
+    " `business` (a bot that people connect to their accounts)",
+    "USERBOT_REPLICAS": "compose.yaml: `0` starts no userbot, by default there is 1, for one session",
     "GENERATE_REPLICAS": "compose.yaml: the number of workers, by default 1; `--scale` overrides it",
     "RABBITMQ_WORKER_REPLICAS": "compose.yaml: the number of workers on RabbitMQ, by default 1, likewise",
     "IMAGE_EXTRAS": "compose.yaml: further extras for the image of `generate`, e.g. `transformers`, which installs"

@@ -27,7 +27,7 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-LONG_RUNNING = {"userbot", "sandbox-userbot", "generate", "bridge", "rabbitmq-worker"}
+LONG_RUNNING = {"userbot", "business", "sandbox-userbot", "generate", "bridge", "rabbitmq-worker"}
 ON_RABBITMQ = {"bridge", "rabbitmq-worker"}
 ONCE = {"setup", "rabbitmq-setup", "model"}
 
@@ -146,7 +146,9 @@ def test_setup_waits_for_brokers_in_itself():
         assert SERVICES[name]["environment"]["SETUP_WAIT"] == "${SETUP_WAIT:-60}"
 
 
-@pytest.mark.parametrize("active", [(), ("rabbitmq",), ("rabbitmq-workers",), ("observability",), ("sandbox",)])
+@pytest.mark.parametrize(
+    "active", [(), ("rabbitmq",), ("rabbitmq-workers",), ("observability",), ("sandbox",), ("business",)]
+)
 def test_what_a_service_waits_for_is_started_with_it(active):
     started = {
         name
@@ -389,6 +391,22 @@ def test_an_image_has_the_client_that_is_chosen_and_no_other(tmp_path, target, c
     assert SERVICES[target]["build"]["args"]["CLIENT"] == "${IMAGE_CLIENT:-pyrogram}"
     locks = re.findall(r"locks/(\w+)\.txt", installed_in_the_image(tmp_path, target, CLIENT=client))
     assert set(locks) == {extra, target, "speedups"} - {"userbot"} | {extra}
+
+
+def test_the_business_edge_has_kurigram_whatever_is_chosen_and_a_session_of_its_own(tmp_path):
+    assert set(re.findall(r"locks/(\w+)\.txt", installed_in_the_image(tmp_path, "business"))) == {
+        "kurigram",
+        "speedups",
+    }
+    business, userbot = SERVICES["business"], SERVICES["userbot"]
+    assert business["profiles"] == ["business"]
+    assert business["environment"].keys() == userbot["environment"].keys() >= {"BOT_TOKEN"}
+    assert business["environment"]["USERBOT_SESSION"] != userbot["environment"]["USERBOT_SESSION"]
+    assert not {volume for volume in business["volumes"] if volume[0] != "."} & {*userbot["volumes"]}
+
+
+def test_a_bot_for_others_can_run_without_a_userbot_which_would_be_the_same_bot():
+    assert SERVICES["userbot"]["scale"] == "${USERBOT_REPLICAS:-1}"
 
 
 def test_without_a_choice_an_image_has_pyrogram():

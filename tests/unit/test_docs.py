@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -15,6 +14,7 @@ from docs import settings
 from edge.userbot import phrases
 from edge.userbot.chat.record import Current
 from edge.userbot.settings import UserbotSettings
+from events.telegram_client import KURIGRAM, PYROGRAM, installed_clients
 
 ROOT = Path(__file__).parents[2]
 MARKDOWN = [
@@ -167,14 +167,24 @@ def test_the_readmes_tell_what_rabbitmq_thinks_of_the_originals_queue():
         assert re.search(r"4\.3\.6 (takes it and warns|их принимает, но предупреждает)", text)
 
 
-def test_the_layer_that_keeps_kurigram_out_is_the_one_that_we_speak():
-    if find_spec("pyrogram") is None:
-        pytest.skip("pyrogram is not installed")
+LAYERS = {PYROGRAM: "158", KURIGRAM: "229"}
+
+
+@pytest.mark.parametrize("path", [*READMES, ROOT / "docs/decisions/telegram-client.md"], ids=lambda path: path.name)
+def test_the_tested_clients_and_their_layers_are_named(path):
+    text = path.read_text()
+    assert f"| pyrogram {PYROGRAM.tested} | kurigram {KURIGRAM.tested} |" in text
+    if path in READMES:
+        assert f"| {LAYERS[PYROGRAM]} | {LAYERS[KURIGRAM]} |" in text
+
+
+def test_the_installed_client_speaks_the_layer_that_is_named():
+    if not (found := installed_clients()):
+        pytest.skip("no client is installed")
     # In a process of its own: pyrogram wants an event loop while it is imported, and other tests have closed theirs.
     asked = [sys.executable, "-c", "from pyrogram.raw.all import layer; print(layer)"]
-    layer = int(subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout)
-    text = " ".join((ROOT / "docs/decisions/one-vendor-one-place.md").read_text().split())
-    assert f"can't take pyrogram's place yet: its newer layer (229 in 2.2.26, ours is {layer})" in text
+    layer = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    assert [layer] == [LAYERS[client] for client in found]
 
 
 def test_the_readme_lists_every_command():
