@@ -36,6 +36,7 @@ NOT_PASSED_ON = {
     "TIMOKHA_CACHE": "the image says it",
     "TIMOKHA_HEALTH_FILE": "likewise",
     "TIMOKHA_TRACE_FILE": "it is for the processes of one machine; here Jaeger has the traces",
+    "BUSINESS_CHECK": "it is for one run: docker compose run --rm business business --check",
     "RECORD_DEMO": "a demo runs on the host, not in a container",
 }
 NOT_FOR_THE_TOOLS = {
