@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from edge.business.check.assumptions import Assumption
+from edge.business.reasons import Reason, reason_of
 
 TEXT = (Path(__file__).parents[2] / "docs/business.md").read_text()
 
@@ -20,3 +21,10 @@ def test_every_assumption_is_in_the_table_as_the_check_reports_it_with_the_same_
         key.strip("`"): (says, re.search(r"\((.+)\)", page)[1]) for key, says, _, page in rows("Test the assumptions")
     }
     assert listed == {one.key: (one.says, one.page) for one in Assumption}
+
+
+def test_every_reason_for_silence_is_in_the_table() -> None:
+    table = {key.strip("`"): set(re.findall(r"`(\w+)`", errors)) for key, _, errors in rows("Limits and silences")}
+    assert set(table) == set(Reason)
+    for reason, errors in table.items():
+        assert {reason_of(error, deletes="delete" in reason) for error in errors} == {reason}

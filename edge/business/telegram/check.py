@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
 from edge.business.check.assumptions import Task
 from edge.business.check.report import Report
 from edge.business.settings import BusinessSettings
+from edge.business.telegram.centres import open_centres
 from edge.business.telegram.check_calls import CheckedBot
 from edge.business.telegram.check_steps import Check
 from edge.business.telegram.client import require_business
@@ -25,6 +27,22 @@ class AssumptionsFailed(TimokhaError):
     """Telegram does not behave as assumed, or it could not be tested."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Asks the person to do something. `asked` is called after that."""
+
+    say: Callable[[str], None]
+    asked: Callable[[Task], None]
+    bot: str
+    word: str
+    patience: timedelta
+
+    def __call__(self, task: Task) -> None:
+        minutes = self.patience.total_seconds() / 60
+        self.say(f"now: {task.value.format(bot=self.bot, word=self.word)} (up to {minutes:g} minutes)")
+        self.asked(task)
+
+
 async def check(
     settings: BusinessSettings,
     say: Callable[[str], None],
@@ -40,16 +58,13 @@ async def check(
     require_business()
     repair(Retrying(SystemClock(), Random()))  # noqa: S311 - jitter, not a secret
     client = make_client_in_memory(settings)
-    bot, report = CheckedBot(client), Report(say)
-    async with started_client(client):
-        word = f"check-{secrets.token_hex(3)}"
-        name = getattr(client.me, "username", "") or "the bot"
-
-        def ask(task: Task) -> None:
-            say(f"now: {task.value.format(bot=name, word=word)} (up to {patience.total_seconds() / 60:g} minutes)")
-            asked(task)
-
-        say(f"signed in as @{name}; messages of the check have the word {word}; end it with Ctrl-C")
-        await Check(bot, report, ask, word, patience, settling).run()
+    report = Report(say)
+    async with open_centres(client) as centres:
+        bot = CheckedBot(client, centres)
+        async with started_client(client):
+            assert client.me
+            ask = Asking(say, asked, client.me.username or "the bot", f"check-{secrets.token_hex(3)}", patience)
+            say(f"signed in as @{ask.bot}; messages of the check have the word {ask.word}; end it with Ctrl-C")
+            await Check(bot, report, ask, ask.word, patience, settling).run()
     if not report.finish():
         raise AssumptionsFailed("not everything held; docs/business.md says what rests on it")

@@ -1,19 +1,19 @@
 """A bot's client as the check uses it: calls that may be refused, and the updates that came."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from pyrogram import Client, raw
 
+from edge.business.telegram.centres import Centres
+from edge.userbot.telegram.api import ONCE
 from edge.userbot.telegram.faults import name
 
 types: Any = raw.types
 functions: Any = raw.functions
-TIMEOUT = 15
-"""Seconds for a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,9 @@ class Answer:
 class CheckedBot:
     """Takes all updates of a client that is not started yet, and keeps those that matter in memory."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, centres: Centres) -> None:
+        self._client: Any = client
+        self._centres = centres
         self.updates: list[Any] = []
         self._hashes: dict[int, int] = {}
         self._came = asyncio.Event()
@@ -46,13 +47,14 @@ class CheckedBot:
         self._came.set()
         self._came = asyncio.Event()
 
-    async def call(self, query: Any, connection: str | None = None) -> Answer:
-        """Make a call once, through a business connection if one is named."""
-        route: dict[str, Any] = {"business_connection_id": connection} if connection else {}
-        try:
-            return Answer(await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0, **route))
-        except Exception as error:  # noqa: BLE001 - what Telegram refuses is what is looked at
-            return Answer(refusal=name(error))
+    async def call(self, query: Any) -> Answer:
+        """Make a call once."""
+        return await _answer(self._client.invoke(query, **ONCE))
+
+    async def call_through(self, connection_id: str, centre: int, query: Any) -> Answer:
+        """Make a call once through a business connection, as the edge does."""
+        wrapped = functions.InvokeWithBusinessConnection(connection_id=connection_id, query=query)
+        return await _answer(self._centres.invoke(wrapped, centre))
 
     async def first(self, matches: Callable[[Any], bool], *, after: int = 0, within: timedelta) -> Any:
         """Return the first update that matches, leaving out `after` updates; None if none comes in time."""
@@ -75,6 +77,13 @@ class CheckedBot:
     def counted(self) -> list[int]:
         """Return the qts of the updates so far."""
         return [update.qts for update in self.updates if hasattr(update, "qts")]
+
+
+async def _answer(call: Awaitable[Any]) -> Answer:
+    try:
+        return Answer(await call)
+    except Exception as error:  # noqa: BLE001 - what Telegram refuses is what is looked at
+        return Answer(refusal=name(error))
 
 
 def is_connection(update: Any) -> bool:

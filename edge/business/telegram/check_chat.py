@@ -23,7 +23,8 @@ class CheckedChat:
 
     async def call(self, query: Any, connection: str = "") -> Answer:
         """Make a call through the connection, or another one."""
-        return await self.bot.call(query, connection or self.connection.connection_id)
+        own = self.connection
+        return await self.bot.call_through(connection or own.connection_id, own.dc_id, query)
 
     async def write(self, text: str, *, random_id: int, reply_to: int | None = None, connection: str = "") -> Answer:
         query = send_message(self.peer, f"{self.word}: {text}", random_id=random_id, reply_to=reply_to)
