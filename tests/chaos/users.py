@@ -219,9 +219,13 @@ def outcomes(world: World, question: Question) -> list[StoredMessage]:
 
 def _sent(world: World, question: Question, part: str) -> StoredMessage | None:
     """The user's copy of that message about the question."""
-    state, account = world.telegram.state, question.edge.account
-    sent = state.sent.get((account.id, random_id(question.request_id, part)))
-    return state.accounts[question.user].box.copy_of(account.box.messages.get(sent or 0))
+    state, edge, id_ = world.telegram.state, question.edge, random_id(question.request_id, part)
+    if edge.bot:
+        through = state.business.sent.get((edge.bot.id, edge.account.id, id_))
+        sent = through and through.message_id
+    else:
+        sent = state.sent.get((edge.account.id, id_))
+    return state.accounts[question.user].box.copy_of(edge.account.box.messages.get(sent or 0))
 
 
 def thoughts(world: World, question: Question) -> int:
