@@ -17,6 +17,7 @@ from events.runtime.retrying import Retrying
 
 SCHEMA = 1
 MAX_TOLD = 20
+MAX_EARLIER = 20
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,8 @@ class Kept(BaseModel):
     """A person's newest connection, and what we have done about it.
 
     `told`: reasons for silence of which the person knows. `left`: the person has told us by `/disconnect` to stop, and
-    the same connection does not count any more.
+    the same connection does not count any more. `earlier`: the ids of connections before this one: a message that came
+    through one may be fetched when Telegram knows it no more.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -37,6 +39,7 @@ class Kept(BaseModel):
     may_reply: bool = True
     told: tuple[str, ...] = ()
     left: bool = False
+    earlier: tuple[str, ...] = ()
 
     @property
     def answers(self) -> bool:
@@ -141,7 +144,7 @@ class Connections:
 
     def _note(self, person: str, kept: Kept) -> None:
         self._kept[person] = kept
-        self._persons[kept.connection_id] = person
+        self._persons |= dict.fromkeys((kept.connection_id, *kept.earlier), person)
         self._noted.set()
         self._noted = asyncio.Event()
 
@@ -158,11 +161,13 @@ def _with(kept: Kept | None, connection: Connection) -> Kept:
     if kept is None:
         return changed
     if kept.connection_id == connection.id:
-        changed = changed.model_copy(update={"left": kept.left})
+        changed = changed.model_copy(update={"left": kept.left, "earlier": kept.earlier})
         # A repeated description is no change: what the person knows of, they need not be told again.
         return kept if changed == kept.model_copy(update={"told": ()}) else changed
     # A late word about an earlier connection, e.g. that it is over, changes nothing.
-    return kept if connection.date < kept.date else changed
+    if connection.date < kept.date:
+        return kept
+    return changed.model_copy(update={"earlier": (*kept.earlier, kept.connection_id)[-MAX_EARLIER:]})
 
 
 def _read(key: str, value: bytes) -> Kept | None:

@@ -61,11 +61,9 @@ def bot_account(telegram: Sandbox, directory: Path) -> tuple[Account, dict[str, 
 
 
 def connected_accounts(telegram: Sandbox, directory: Path) -> tuple[list[Account], Account, dict[str, str]]:
-    """Persons who have connected a bot to their accounts, the bot, and the settings of its process."""
+    """Persons, a bot that they may connect to their accounts, and the settings of its process."""
     bot = telegram.add_user(first_name="Тимоха-бот", username="timokha_bot", bot=True, business=True)
     persons = [telegram.add_user(first_name=f"Хозяин {n}", phone=f"+7997000000{n}") for n in range(PERSONS)]
-    for person in persons:
-        telegram.connect_business(person.id, bot.id)
     return persons, bot, {"BOT_TOKEN": bot.token or "", "USERBOT_SESSION": str(directory / "business.session")}
 
 

@@ -118,6 +118,7 @@ class Crowd:
             self.people.append((person, next(edges)))
 
     async def run(self) -> None:
+        """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch())
             for person, edge in self.people:
@@ -147,7 +148,9 @@ class Crowd:
             await self._mend(person)
             lull = self.chance.uniform(*LULL)
             await asyncio.sleep(0 if person.id in self.eager else lull)
-        await self._mend(person)
+        while True:  # a record may become unreadable later
+            await self._mend(person)
+            await asyncio.sleep(0.2)
 
     async def _mend(self, person: Account) -> None:
         """Start the chat afresh if the bot can't read its record."""

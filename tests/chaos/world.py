@@ -44,6 +44,8 @@ KINDS = (*EDGES, "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
 GRACES = {USER: 5.0, BOT: 5.0, BUSINESS: 5.0, "generate": 20.0, "bridge": 5.0, "generate-rabbitmq": 20.0}
 """Seconds, by the kinds of our own processes: the defaults; 5 s make up the 10 s of one without a grace of its own."""
 GENERATES = 2
+READY = 90.0
+"""Seconds in which a process is ready."""
 RESTART = 1.0
 """Seconds after which a process that ended by itself is started again."""
 LOOP = 10.0
@@ -131,10 +133,20 @@ class World:
 
     async def ready(self) -> None:
         """The userbots have been here: from now on everything that they miss is fetched."""
-        async with asyncio.timeout(90):
-            for log in [edge.log for edge in self.edges]:
-                while not (log.exists() and any(f"{name}.ready" in log.read_text() for name in (USER, BUSINESS))):  # noqa: ASYNC110 - a file
-                    await asyncio.sleep(0.1)
+        for edge in self.edges:
+            await self._has_written(edge.log, f"{USER}.ready", f"{BUSINESS}.ready")
+        # A connection that nobody has heard of when it is replaced is nobody's.
+        for edge in self.edges:
+            if edge.bot:
+                self.telegram.connect_business(edge.account.id, edge.bot.id)
+                await self._has_written(edge.log, f'"account": "{edge.account.id}", "event": "account.opened"')
+
+    @staticmethod
+    async def _has_written(log: Path, *words: str) -> None:
+        """Wait until one of `words` is in a log."""
+        async with asyncio.timeout(READY):
+            while not any(word in _written(log) for word in words):  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.1)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[JetStreamContext]:
@@ -262,6 +274,10 @@ async def records_of(stored: JetStreamRecords, edge: Edge) -> dict[str, ChatReco
 
     await stored.each(prefix, take, retrying=Retrying(SystemClock(), Random()))
     return found
+
+
+def _written(log: Path) -> str:
+    return log.read_text() if log.exists() else ""
 
 
 def _readable(value: bytes) -> ChatRecord | None:
