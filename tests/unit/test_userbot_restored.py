@@ -13,25 +13,15 @@ from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
-from events.memory import MemoryLog, MemoryMarks
-from events.runtime.clock import SystemClock
+from events.memory import MemoryMarks
+from events.runtime.retrying import Retrying
 from events.schema import Role, Turn
 from events.transport import Channel
-from tests.unit.test_userbot_crash_points import (
-    ACCOUNT,
-    AT_ONCE,
-    CHAT,
-    MOST_EFFECTS,
-    RETRYING,
-    SCENARIOS,
-    Fuse,
-    Life,
-    Places,
-    Telegram,
-    comes_true,
-    replies,
-    talk,
-)
+from tests.crashes.places import Places
+from tests.crashes.scenarios import SCENARIOS
+from tests.crashes.stories import MOST_EFFECTS, comes_true, in_virtual_time, talk
+from tests.crashes.userbot import ACCOUNT, CHAT, Life, Telegram, open_places
+from tests.fuses import Fuse
 
 AGO = timedelta(seconds=10)
 """So long ago everything was written: what is younger than two seconds counts as live."""
@@ -59,11 +49,11 @@ class Copying(Fuse):
 
 def copied(places: Places) -> Places:
     """As it is in a backup, beside the same Telegram. The index is not in it."""
-    copy = Places(places.answer, places.telegram, log=MemoryLog(clock=SystemClock()))
+    copy = Places(places.answer, places.chats, places.retrying)
     for channel in Channel:
         copy.log._stored[channel].update(places.log._stored[channel])
-    copy.chats._records.update(places.chats._records)
-    copy.watermarks._records.update(places.watermarks._records)
+    copy.records._records.update(places.records._records)
+    copy.positions._records.update(places.positions._records)
     return copy
 
 
@@ -73,71 +63,75 @@ async def make_late(places: Places) -> None:
     def late(record: ChatRecord) -> ChatRecord:
         if record.current is None:
             return record
-        return record.having(current=record.current.having(deadline=datetime.now(UTC)))
+        return record.having(current=record.current.having(deadline=places.retrying.clock.now()))
 
-    await Chats(places.chats, places.marks, ACCOUNT, retrying=RETRYING).change(CHAT, late)
+    await Chats(places.records, places.marks, ACCOUNT, retrying=places.retrying).change(CHAT, late)
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in DELETING | TAKEN_OVER])
-async def test_a_backup_of_any_moment_that_is_put_back_answers_nothing_twice(name) -> None:
-    for first in range(1, MOST_EFFECTS, AT_ONCE):
-        if not all(await asyncio.gather(*(is_put_back(name, at) for at in range(first, first + AT_ONCE)))):
+def test_a_backup_of_any_moment_that_is_put_back_answers_nothing_twice(name) -> None:
+    for at in range(1, MOST_EFFECTS):
+        if not in_virtual_time(lambda retrying, at=at: is_put_back(name, at, retrying)):
+            assert at > 4
             return
     pytest.fail("the scenario has no end")
 
 
-async def is_put_back(name: str, at: int) -> bool:
+async def is_put_back(name: str, at: int, retrying: Retrying) -> bool:
     """The scenario, then a backup from before its effect number `at`, and one more question; False: it has fewer."""
     scenario = SCENARIOS[name]
-    places = Places(scenario.answer, Telegram(ago=AGO))
-    await places.open()
+    telegram = Telegram(False, retrying.clock.now, AGO)
+    telegram.chat.takes_drafts = scenario.drafts[0]
+    places = Places(scenario.answer, [telegram.chat], retrying)
+    await open_places(places)
     fuse = Copying(at, False, places=places)
-    await lives(places, fuse, name)
-    after, telegram, said = fuse.copy, places.telegram, list(places.telegram.texts)
+    await lives(telegram, places, fuse, name)
+    after, chat, said = fuse.copy, telegram.chat, list(telegram.chat.texts)
     if after is None:
-        assert at > 4
         return False
     if scenario.rules.live:
         await make_late(after)
-    after.marks = MemoryMarks(created_at=datetime.now(UTC))
+    after.marks = MemoryMarks(created_at=retrying.clock.now())
     after.answer = lambda text: f"другой ответ на {text}"
-    telegram.user_says("Тимоха, ещё")
-    await answers(after, Rules(live=scenario.rules.live, when_busy=scenario.rules.when_busy))
-    assert telegram.texts[: len(said)] == said, f"{at}: {fuse.journal[at - 1]}"
-    new = telegram.texts[len(said) :]
+    chat.user_says("Тимоха, ещё")
+    await answers(telegram, after, Rules(live=scenario.rules.live, when_busy=scenario.rules.when_busy))
+    assert chat.texts[: len(said)] == said, f"{at}: {fuse.journal[at - 1]}"
+    new = chat.texts[len(said) :]
     assert len(new) == (1 if scenario.rules.live else 2), f"{at}: {fuse.journal[at - 1]}: {new}"
     return True
 
 
-async def answers(places: Places, rules: Rules) -> None:
+async def answers(telegram: Telegram, places: Places, rules: Rules) -> None:
     """Another life, up to its answer to the last question."""
+    chat = telegram.chat
     worker = asyncio.create_task(places.work())
-    life = Life(places, Fuse(0, False), rules)
+    life = Life(telegram, places, rules, Fuse(0, False))
     await life.start()
     try:
-        async with asyncio.timeout(15):
-            while "другой ответ на ещё" not in replies(places):  # noqa: ASYNC110 - records have no event
-                await asyncio.sleep(0.002)
-            while (await places.record()).current:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.002)
+        async with asyncio.timeout(60):
+            while "другой ответ на ещё" not in chat.replies:  # noqa: ASYNC110 - a list has no event
+                await asyncio.sleep(0.01)
+            while (await places.record(chat)).current:  # noqa: ASYNC110 - records have no event
+                await asyncio.sleep(0.01)
     finally:
         worker.cancel()
-        await life.die()
+        await life.stop()
 
 
-async def lives(places: Places, fuse: Fuse, name: str) -> None:
+async def lives(telegram: Telegram, places: Places, fuse: Fuse, name: str) -> None:
     """One life, in which everything is answered."""
+    scenario = SCENARIOS[name]
     worker = asyncio.create_task(places.work())
-    life = Life(places, fuse, SCENARIOS[name].rules)
+    life = Life(telegram, places, scenario.rules, fuse)
     await life.start()
-    talking = asyncio.create_task(talk(SCENARIOS[name], places))
+    talking = asyncio.create_task(talk(scenario, places, telegram.chat))
     try:
-        async with asyncio.timeout(15):
-            await comes_true(SCENARIOS[name], places, talking)
+        async with asyncio.timeout(60):
+            await comes_true(scenario, places, [talking])
     finally:
         worker.cancel()
         talking.cancel()
-        await life.die()
+        await life.stop()
 
 
 def incoming(text: str, **more: Any) -> Incoming:

@@ -15,9 +15,14 @@ from edge.userbot.rules import Rules
 from events.errors import TransportError
 from events.faults import Fault
 from events.ids import RequestId
+from events.runtime.retrying import Retrying
 from events.transport import Channel
 from tests.answers import ANSWERS
-from tests.unit.test_userbot_crash_points import MOST_EFFECTS, Fuse, Life, Places, Telegram, replies
+from tests.crashes.chat import Chat
+from tests.crashes.places import Places
+from tests.crashes.stories import MOST_EFFECTS, in_virtual_time
+from tests.crashes.userbot import Life, Telegram, open_places
+from tests.fuses import Fuse
 
 MINUTE = 60.0
 LINE = phrases.unreadable("ru")
@@ -247,49 +252,53 @@ def test_a_store_that_does_not_take_the_fresh_record_holds_up_no_other_chat(virt
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("shut", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["open", "shut"])
-async def test_an_edge_that_dies_around_anything_it_does_there_leaves_what_the_next_one_finishes(shut, after) -> None:
+def test_an_edge_that_dies_around_anything_it_does_there_leaves_what_the_next_one_finishes(shut, after) -> None:
     for at in range(1, MOST_EFFECTS):
-        if not await lives_through(Places(lambda text: f"ответ на {text}", Telegram(shut=shut)), Fuse(at, after)):
+        fuse = Fuse(at, after)
+        if not in_virtual_time(lambda retrying, fuse=fuse: lives_through(retrying, fuse, shut=shut)):
             assert at > 8
             return
     pytest.fail("it has no end")
 
 
-async def lives_through(places: Places, fuse: Fuse) -> bool:
+async def lives_through(retrying: Retrying, fuse: Fuse, *, shut: bool) -> bool:
     """Whether the fuse blew; in both cases all is said, once."""
-    await places.open()
-    await places.chats.save("1.2", b"{nonsense", None)
+    telegram = Telegram(shut, retrying.clock.now)
+    chat = telegram.chat
+    places = Places(lambda text: f"ответ на {text}", [chat], retrying)
+    await open_places(places)
+    await places.records.save("1.2", b"{nonsense", None)
     await places.marks.add("unfinished.1.2")
-    working, talking = asyncio.create_task(places.work()), asyncio.create_task(talk(places))
-    life = Life(places, fuse, Rules())
+    working, talking = asyncio.create_task(places.work()), asyncio.create_task(talk(chat))
+    life = Life(telegram, places, Rules(), fuse)
     await life.start()
     blown = asyncio.create_task(fuse.blown.wait())
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await asyncio.wait({talking, blown}, return_when=asyncio.FIRST_COMPLETED)
             if fuse.blown.is_set():
-                await life.die()
-                life = Life(places, Fuse(0, False), Rules())
+                await life.stop()
+                life = Life(telegram, places, Rules(), Fuse(0, False))
                 await life.start()
-                if LINE not in replies(places):
+                if LINE not in chat.replies:
                     # The first message may be known to have come, although nothing has come of it.
-                    places.telegram.user_says("Тимоха, ау")
+                    chat.user_says("Тимоха, ау")
             await talking
             while await places.marks.keys("unfinished."):  # noqa: ASYNC110 - marks have no event
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.01)
     except TimeoutError:
-        pytest.fail(f"stuck after {fuse.journal}: {replies(places)}")
+        pytest.fail(f"stuck after {fuse.journal}: {chat.replies}")
     finally:
         for task in (working, talking, blown):
             task.cancel()
-        await life.die()
-    assert replies(places) == [LINE, phrases.deleted("ru", cancelled=False), "ответ на два"], fuse.journal
+        await life.stop()
+    assert chat.replies == [LINE, phrases.deleted("ru", cancelled=False), "ответ на два"], fuse.journal
     return fuse.blown.is_set()
 
 
-async def talk(places: Places) -> None:
+async def talk(chat: Chat) -> None:
     """Each text comes once the one before it has its answer."""
     for number, text in enumerate(("Тимоха, раз", "/delete_history", "Тимоха, два"), 1):
-        places.telegram.user_says(text)
-        while len(replies(places)) < number:  # noqa: ASYNC110 - the chat has no event
-            await asyncio.sleep(0.002)
+        chat.user_says(text)
+        while len(chat.replies) < number:  # noqa: ASYNC110 - the chat has no event
+            await asyncio.sleep(0.01)
