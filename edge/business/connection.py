@@ -48,6 +48,13 @@ class BusinessMessage:
     def key(self) -> tuple[str, int]:
         return self.connection_id, int(self.message.id)
 
+    @property
+    def access_hash(self) -> int | None:
+        """What is needed to address the other in the chat through the connection, None if it did not come along."""
+        other = self.users.get(getattr(self.message.peer_id, "user_id", 0))
+        known = None if getattr(other, "min", False) else getattr(other, "access_hash", None)
+        return known if known is None else int(known)
+
 
 @dataclass(frozen=True, slots=True)
 class MessagesDeleted:

@@ -17,6 +17,8 @@ from events.runtime.retrying import Retrying
 
 SCHEMA = 1
 MAX_TOLD = 20
+MAX_PEERS = 1000
+"""People whose access hash is kept for each person, the last that came: it is needed to answer them."""
 MAX_EARLIER = 20
 
 log = structlog.get_logger(__name__)
@@ -27,7 +29,8 @@ class Kept(BaseModel):
 
     `told`: reasons for silence of which the person knows. `left`: the person has told us by `/disconnect` to stop, and
     the same connection does not count any more. `earlier`: the ids of connections before this one: a message that came
-    through one may be fetched when Telegram knows it no more.
+    through one may be fetched when Telegram knows it no more. `peers`: the access hashes of the people in the person's
+    chats, which are not those that the bot has for its own chats with them.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -40,6 +43,7 @@ class Kept(BaseModel):
     told: tuple[str, ...] = ()
     left: bool = False
     earlier: tuple[str, ...] = ()
+    peers: dict[str, int] = {}
 
     @property
     def answers(self) -> bool:
@@ -50,6 +54,10 @@ class Kept(BaseModel):
     def may_send(self) -> bool:
         """Return whether Telegram takes messages through it."""
         return self.answers and self.may_reply
+
+    def is_same(self, other: "Kept | None") -> bool:
+        """Return whether the connection is the same in both, whatever else is kept."""
+        return other is not None and self == other.model_copy(update={"told": self.told, "peers": self.peers})
 
 
 class Connections:
@@ -99,12 +107,12 @@ class Connections:
         await self.change(await self._ask(connection_id))
 
     async def changed(self, person: str, kept: Kept, *, patience: timedelta) -> bool:
-        """Wait until what is kept of a person's connection is no longer `kept`. Return whether it changed in time."""
+        """Wait until a person's connection is no longer as in `kept`. Return whether it changed in time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience.total_seconds()):
-                while self.of(person) == kept:
+                while kept.is_same(self.of(person)):
                     await self._noted.wait()
-        return self.of(person) != kept
+        return not kept.is_same(self.of(person))
 
     async def change(self, connection: Connection) -> None:
         """Keep a person's connection as Telegram describes it now, unless a newer one is kept."""
@@ -118,6 +126,16 @@ class Connections:
     async def tell(self, person: str, reason: str) -> None:
         """Keep that the person knows of a reason for silence. The next change of the connection forgets it."""
         await self._update(person, lambda kept: {"told": (*kept.told, reason)[-MAX_TOLD:]})
+
+    async def tell_again(self, person: str) -> None:
+        """Forget what the person knows: it may not have reached them, if they had not pressed Start."""
+        await self._update(person, lambda kept: {"told": ()})
+
+    async def learn(self, person: str, user: str, access_hash: int) -> None:
+        """Keep how to address somebody in the person's chats."""
+        kept = self.of(person)
+        if kept and kept.peers.get(user) != access_hash:
+            await self._update(person, lambda kept: {"peers": _with_peer(kept.peers, user, access_hash)})
 
     async def _update(self, person: str, update: Callable[[Kept], dict[str, object]]) -> None:
         """Change what is kept about a person, if anything is."""
@@ -160,14 +178,20 @@ def _with(kept: Kept | None, connection: Connection) -> Kept:
     )
     if kept is None:
         return changed
+    changed = changed.model_copy(update={"peers": kept.peers})
     if kept.connection_id == connection.id:
         changed = changed.model_copy(update={"left": kept.left, "earlier": kept.earlier})
         # A repeated description is no change: what the person knows of, they need not be told again.
-        return kept if changed == kept.model_copy(update={"told": ()}) else changed
+        return kept if changed.is_same(kept) else changed
     # A late word about an earlier connection, e.g. that it is over, changes nothing.
     if connection.date < kept.date:
         return kept
     return changed.model_copy(update={"earlier": (*kept.earlier, kept.connection_id)[-MAX_EARLIER:]})
+
+
+def _with_peer(peers: dict[str, int], user: str, access_hash: int) -> dict[str, int]:
+    others = {other: known for other, known in peers.items() if other != user}
+    return dict(list({**others, user: access_hash}.items())[-MAX_PEERS:])
 
 
 def _read(key: str, value: bytes) -> Kept | None:

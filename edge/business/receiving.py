@@ -100,6 +100,8 @@ class Receiving:
         message = self._to_message(person, content)
         if message is None or kept is None or not kept.answers:
             return
+        if content.access_hash is not None:
+            await self._connections.learn(person, message.chat, content.access_hash)
         edge = await self._accounts.edge(person)
         if kept.may_reply or not asks(edge, message):
             await edge.receive(message)
@@ -113,7 +115,10 @@ class Receiving:
         if self._connections.of(person) is None:
             return
         edge = await self._accounts.edge(person)
-        text = HELP if message.text.split(maxsplit=1)[:1] == [START] else message.text
+        starts = message.text.split(maxsplit=1)[:1] == [START]
+        if starts:
+            await self._connections.tell_again(person)
+        text = HELP if starts else message.text
         await edge.receive(
             OwnMessage(
                 account=person,

@@ -66,6 +66,11 @@ class ConnectionApi:
             return error.reason
         return await self._api.invoke_quietly(query, call=self._through(kept))
 
+    def access_hash(self, user: str) -> int | None:
+        """Return what is needed to address somebody in the person's chats, None if it is not known."""
+        kept = self._connections.of(self.account)
+        return kept.peers.get(user) if kept else None
+
     async def _invoke(self, query: Any) -> Any:
         kept = self._usable()
         try:
@@ -98,7 +103,7 @@ class ConnectionApi:
         Raises CallRefused if that stays so, and MessengerError.
         """
         log.warning("connection.invalid", account=self.account, connection=kept.connection_id)
-        if self._connections.of(self.account) != kept:
+        if not kept.is_same(self._connections.of(self.account)):
             return
         with suppress(Undeliverable):  # Telegram does not know it at all
             await self._connections.ask_again(kept.connection_id)

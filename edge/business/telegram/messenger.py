@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from pyrogram import Client
+from pyrogram import Client, raw
 
 from edge.business.telegram.connection_api import ConnectionApi
 from edge.userbot.driving.messenger import Button, Messenger
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.messenger import TelegramMessenger
+from edge.userbot.telegram.peers import Peers
 
 
 class PersonMessenger:
@@ -68,6 +69,23 @@ class PersonMessenger:
         await self._to(chat).typing(chat)
 
 
+class PersonPeers(Peers):
+    """The people in a person's chats. Telegram gives each other hashes than the bot has for its own chats with them.
+
+    `access_hash`: returns what came with their messages. Whoever is not among them is addressed as by the bot itself.
+    """
+
+    def __init__(self, client: Client, api: TelegramApi, access_hash: Callable[[str], int | None]) -> None:
+        super().__init__(client, api)
+        self._access_hash = access_hash
+
+    async def peer(self, chat: str) -> Any:
+        known = self._access_hash(chat)
+        if known is None:
+            return await super().peer(chat)
+        return raw.types.InputPeerUser(user_id=int(chat), access_hash=known)
+
+
 def messengers(
     client: Client,
     api: TelegramApi,
@@ -83,6 +101,8 @@ def messengers(
     as_bot = TelegramMessenger(client, api, rate=rate, on_updates=on_updates)
 
     def messenger_of(person: str) -> Messenger:
-        return PersonMessenger(person, as_bot=as_bot, through=as_bot.through(through(person)))
+        as_person = through(person)
+        messenger = as_bot.through(as_person, PersonPeers(client, api, as_person.access_hash))
+        return PersonMessenger(person, as_bot=as_bot, through=messenger)
 
     return messenger_of

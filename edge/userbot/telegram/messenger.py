@@ -46,10 +46,10 @@ class TelegramMessenger:
         self._live_drafts = LiveDrafts(api)
         self._chat_limiter = lru_cache(maxsize=MAX_CHAT_LIMITERS)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
-    def through(self, api: CallsTelegram) -> Self:
-        """Return a messenger whose calls go through `api`, and that shares the limits of this one."""
+    def through(self, api: CallsTelegram, peers: Peers) -> Self:
+        """Return a messenger whose calls go through `api` to `peers`, and that shares the limits of this one."""
         other = copy(self)
-        other._api, other._live_drafts = api, LiveDrafts(api)
+        other._api, other._peers, other._live_drafts = api, peers, LiveDrafts(api)
         return other
 
     async def send(
