@@ -1,11 +1,9 @@
 """Business connections: which bot answers for whom (https://core.telegram.org/api/bots/connected-business-bots)."""
 
 import secrets
-from collections import deque
 from dataclasses import dataclass, field
 
 MESSAGE_RIGHTS = frozenset({"reply", "read_messages", "delete_sent_messages", "delete_received_messages"})
-DRAFTS_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +67,6 @@ class Sent:
     qts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A text that a bot showed in a chat while it was being written. Drafts of one answer have the same `random_id`."""
-
-    person_id: int
-    peer_id: int
-    random_id: int
-    text: str
-
-
 @dataclass(slots=True)
 class BusinessState:
     """What the server remembers of Business connections.
@@ -90,7 +78,6 @@ class BusinessState:
     connections: dict[int, Connection] = field(default_factory=dict)
     data_centres: dict[int, int] = field(default_factory=dict)
     sent: dict[tuple[int, int, int], Sent] = field(default_factory=dict)
-    drafts: deque[Draft] = field(default_factory=lambda: deque(maxlen=DRAFTS_KEPT))
 
     def find(self, connection_id: str, bot_id: int) -> Connection | None:
         """Return the bot's current connection with this id."""

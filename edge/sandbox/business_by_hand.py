@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from edge.sandbox import connecting
-from edge.sandbox.business import MESSAGE_RIGHTS, Draft, Recipients
+from edge.sandbox.business import MESSAGE_RIGHTS, Recipients
 from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.call import Call
 from edge.sandbox.centres import MAIN
@@ -65,11 +65,6 @@ class BusinessByHand:
     def disable_business(self, person_id: int) -> None:
         """Disable the person's connection; it stays known. Raises KeyError if there is none."""
         self._tell(connecting.disable(self.state, self.state.accounts[person_id]))
-
-    def business_drafts(self, person_id: int, peer_id: int) -> list[Draft]:
-        """Return the drafts that were shown to `peer_id` in the person's name, oldest first."""
-        drafts = self.state.business.drafts
-        return [draft for draft in drafts if (draft.person_id, draft.peer_id) == (person_id, peer_id)]
 
     def qts(self, bot_id: int) -> int:
         return self.state.accounts[bot_id].box.qts

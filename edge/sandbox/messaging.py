@@ -18,6 +18,7 @@ def send(
 ) -> tuple[StoredMessage, list[BoxEvent]]:
     """Put a copy into both boxes (one, if the user writes to itself); return the sender's copy and the events."""
     key, date = next(state.message_keys), state.now
+    state.live_drafts.end(sender.id, peer.id)
     sender.met.add(peer.id)
     peer.met.add(sender.id)
     answered = _in_chat(sender, peer.id, reply_to)

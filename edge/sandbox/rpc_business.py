@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.sandbox import business_updates, render, rpc_messages
-from edge.sandbox.business import Connection, Draft, Sent
-from edge.sandbox.business_types import HAS_BUSINESS, functions, types
+from edge.sandbox.business import Connection, Sent
+from edge.sandbox.business_types import HAS_BUSINESS, functions
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
 from edge.sandbox.message_box import BoxEvent, BusinessChange, New
@@ -123,10 +123,7 @@ def read_history(call: CallForPerson, query: Any) -> TLObject:
 
 def set_typing(call: CallForPerson, query: Any) -> Result:
     """Show that the person is typing, or what the bot has written so far."""
-    peer = _check(call, query.peer, "reply")
-    if isinstance(query.action, types.SendMessageTextDraftAction):
-        draft = Draft(call.me.id, peer.id, query.action.random_id, query.action.text.text)
-        call.state.business.drafts.append(draft)
+    _check(call, query.peer, "reply")
     return rpc_messages.set_typing(call, query)
 
 

@@ -1,8 +1,11 @@
 """Handlers: send, edit and delete messages, mark them as read, show typing."""
 
-from edge.sandbox import buttons, entities, messaging, render
+from typing import Any
+
+from edge.sandbox import buttons, entities, live_drafts, messaging, render
 from edge.sandbox.call import Call, Handler, Push
 from edge.sandbox.faults import Refusal
+from edge.sandbox.live_drafts import LiveDraft
 from edge.sandbox.message_box import BoxEvent, StoredMessage
 from edge.sandbox.rpc_users import MESSAGE_LENGTH
 from edge.sandbox.state import Account, Typing
@@ -64,12 +67,26 @@ def read_history(call: Call, query: functions.messages.ReadHistory) -> TLObject:
 
 def set_typing(call: Call, query: functions.messages.SetTyping) -> Result:
     peer = _addressee(call, query.peer)
+    if type(query.action).__name__ == live_drafts.METHOD:
+        call.faults.raise_planned(call.user_id, live_drafts.METHOD, peer.id)
+        call.state.live_drafts.show(_live_draft(call, peer, query.action))
     call.state.typing.append(Typing(call.me.id, peer.id, action_name(query.action)))
     if peer is not call.me and not peer.bot:
         update = types.UpdateUserTyping(user_id=call.me.id, action=query.action)
         short = types.UpdateShort(update=update, date=call.state.now)
         call.pushes.append(Push(peer.id, short, counted=False))
     return Bool(True)
+
+
+def _live_draft(call: Call, peer: Account, action: Any) -> LiveDraft:
+    """Return the draft that an action shows; without a text it is a placeholder. Raises Refusal."""
+    if peer is call.me or peer.bot:  # "live drafts can only be sent to users"
+        raise Refusal(400, "TEXTDRAFT_PEER_INVALID")
+    text = action.text.text
+    if len(text.encode("utf-16-le")) > 2 * MESSAGE_LENGTH:
+        raise Refusal(400, "MESSAGE_TOO_LONG")
+    formatting = entities.checked(text, action.text.entities)
+    return LiveDraft(call.me.id, peer.id, action.random_id, text, formatting, call.state.now)
 
 
 def action_name(action: TLObject) -> str:

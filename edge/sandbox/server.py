@@ -13,6 +13,7 @@ from edge.sandbox.buttons import Press
 from edge.sandbox.call import Call, Push
 from edge.sandbox.connections import Connections
 from edge.sandbox.faults import Faults
+from edge.sandbox.live_drafts import LiveDraft
 from edge.sandbox.message_box import BoxEvent, StoredMessage
 from edge.sandbox.rpc_buttons import press_button
 from edge.sandbox.state import Account, SandboxState, normal_phone
@@ -120,6 +121,14 @@ class Sandbox(BusinessByHand):
     def typing(self, user_id: int, peer_id: int) -> list[str]:
         """Return the actions that `user_id` showed `peer_id`, oldest first: `typing`, `cancel` …"""
         return [seen.action for seen in self.state.typing if (seen.user_id, seen.peer_id) == (user_id, peer_id)]
+
+    def live_drafts(self, user_id: int, peer_id: int) -> list[LiveDraft]:
+        """Return the live drafts that `user_id` showed `peer_id`, oldest first."""
+        return [draft for draft in self.state.live_drafts.seen if (draft.user_id, draft.peer_id) == (user_id, peer_id)]
+
+    def live_draft(self, user_id: int, peer_id: int) -> LiveDraft | None:
+        """Return the live draft of `user_id` that `peer_id` is shown now."""
+        return self.state.live_drafts.shown(user_id, peer_id, self.state.now)
 
     def read_up_to(self, user_id: int, peer_id: int) -> int:
         """Return the id of the last message that the user has read in the chat, 0 if none."""

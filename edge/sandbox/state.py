@@ -11,6 +11,7 @@ from edge.sandbox.business import BusinessState
 from edge.sandbox.buttons import Press
 from edge.sandbox.centres import DataCentres
 from edge.sandbox.keys import AuthKey, ServerKey
+from edge.sandbox.live_drafts import LiveDrafts
 from edge.sandbox.message_box import MessageBox
 from edge.sandbox.password import Challenge
 from events.runtime.clock import Clock, SystemClock
@@ -94,6 +95,7 @@ class SandboxState:
     quiet: set[tuple[int, int]] = field(default_factory=set)
     typing: deque[Typing] = field(default_factory=lambda: deque(maxlen=TYPING_KEPT))
     message_keys: Iterator[int] = field(default_factory=itertools.count)
+    live_drafts: LiveDrafts = field(default_factory=LiveDrafts)
     presses: dict[int, Press] = field(default_factory=dict)
     press_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     business: BusinessState = field(default_factory=BusinessState)

@@ -117,9 +117,9 @@ async def test_it_reads_shows_that_it_types_and_shows_drafts(
         draft = types.SendMessageTextDraftAction(random_id=9, text=shown)
         await bot.invoke(connection, functions.messages.SetTyping(peer=peer, action=draft))
     assert telegram.typing(anna.id, boris.id) == ["typing", "textdraft", "textdraft"]
-    drafts = telegram.business_drafts(anna.id, boris.id)
+    drafts = telegram.live_drafts(anna.id, boris.id)
     assert [(draft.random_id, draft.text) for draft in drafts] == [(9, "Once"), (9, "Once upon")]
-    assert telegram.business_drafts(boris.id, anna.id) == []
+    assert telegram.live_drafts(boris.id, anna.id) == []
 
 
 async def test_two_persons_with_the_same_bot_write_to_each_other(
