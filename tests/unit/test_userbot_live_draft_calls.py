@@ -19,6 +19,7 @@ from edge.userbot.formatting.styled_text import Entity, FormattedText
 from edge.userbot.telegram import client_differences
 from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.messenger import TelegramMessenger
+from edge.userbot.telegram.peers import Peers
 from tests.unit.test_userbot_calls import FakeClient, telegram
 
 TEXT = FormattedText("да", (Entity("bold", 0, 2),))
@@ -68,7 +69,7 @@ async def test_after_a_refusal_only_that_chat_of_that_account_takes_none(error) 
         assert not await messenger.live_draft("2", 9, PLAIN)
     assert [line["event"] for line in logs if line["log_level"] != "debug"] == ["telegram.live_draft_refused"]
     assert not messenger.takes_live_drafts("2")
-    assert messenger.through(api).takes_live_drafts("2")
+    assert messenger.through(api, Peers(client, api)).takes_live_drafts("2")
     assert await messenger.live_draft("3", 9, PLAIN)
 
 
