@@ -1,11 +1,13 @@
 """Whose connection it is: what is kept of each person's connections, and what Telegram is asked."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
+from edge.business import connections as connections_module
 from edge.business.connection import Connection
 from edge.business.connections import MAX_EARLIER, Connections
 from edge.userbot.driving.messenger import Undeliverable
@@ -89,3 +91,41 @@ async def test_only_so_many_earlier_connections_are_kept(start) -> None:
     kept = connections.of("5")
     assert kept
     assert kept.earlier == tuple(str(number) for number in range(4, MAX_EARLIER + 4))
+
+
+async def test_access_hashes_outlive_a_restart_and_a_new_connection_but_only_the_newest_are_kept(
+    start, monkeypatch
+) -> None:
+    monkeypatch.setattr(connections_module, "MAX_PEERS", 2)
+    connections = await start(Telegram())
+    await connections.change(FIRST)
+    for user, access_hash in (("1", 11), ("2", 22), ("1", 12), ("3", 33)):
+        await connections.learn("5", user, access_hash)
+    await connections.change(SECOND)
+    assert (await start(Telegram())).of("5").peers == {"1": 12, "3": 33}
+
+
+async def test_what_the_person_was_told_is_forgotten_with_a_change_but_not_with_a_repeat_or_a_new_peer(start) -> None:
+    connections = await start(Telegram())
+    await connections.change(FIRST)
+    await connections.tell("5", "no_right")
+    await connections.learn("5", "1", 11)
+    await connections.change(FIRST)
+    assert connections.of("5").told == ("no_right",)
+    await connections.change(replace(FIRST, may_reply=False))
+    assert connections.of("5").told == ()
+
+
+def test_waiting_for_another_connection_ends_when_it_comes_and_a_new_peer_is_none(start, virtually) -> None:
+    async def life(retrying: Retrying) -> None:
+        connections = await start(Telegram())
+        await connections.change(FIRST)
+        waiting = asyncio.create_task(connections.changed("5", connections.of("5"), patience=timedelta(seconds=5)))
+        await connections.learn("5", "1", 11)
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        await connections.change(SECOND)
+        assert await waiting
+        assert not await connections.changed("5", connections.of("5"), patience=timedelta(seconds=5))
+
+    virtually(life)
