@@ -53,6 +53,10 @@ class DemoSettings(ProcessSettings):
         description="true or false: show the owner's side of the chat as well; answers wait for approval unless"
         " USERBOT_APPROVE says otherwise",
     )
+    business: bool = Field(
+        False,
+        description="true or false: a bot that the owner has connected answers, instead of a userbot; needs kurigram",
+    )
 
 
 class DoctorSettings(RabbitMQSettings):

@@ -8,11 +8,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import click
 from rich.console import Console
 
+from cli.demo import business
+from cli.demo.business import ChatWithBusiness, add_bot, require_business
 from cli.demo.chat import DemoChat
+from cli.demo.environment import edge_environment, owners_environment
 from cli.demo.nats_server import EmbeddedServer
 from cli.demo.owner import HOW, ChatWithOwner
 from cli.demo.processes import CommandProcess, run_once, running
@@ -21,7 +25,7 @@ from cli.demo.terminal import converse, read_all, show_rendered, show_text
 from cli.demo.traces import Traces
 from cli.settings import DemoSettings
 from edge.sandbox.server import Sandbox
-from edge.sandbox.state import SandboxState
+from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import Chats, open_chats
@@ -47,6 +51,8 @@ OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 
 async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Chat until the input ends or `stop` is set."""
+    if settings.business:
+        require_business()
     clock = SystemClock()
     demo = asyncio.create_task(_demo(settings, clock))
     stopping = asyncio.create_task(stop.wait())
@@ -63,7 +69,7 @@ async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event
 async def _demo(settings: DemoSettings, clock: Clock) -> None:
     with _directory(settings.directory) as directory:
         trace_file = settings.trace_file or directory / TRACE_FILE
-        async with _running_product(directory, trace_file, clock, with_owner=settings.owner) as chat:
+        async with _running_product(directory, trace_file, clock, settings) as chat:
             show = show_rendered if sys.stdin.isatty() else Console(stderr=True).print
             await _talk(chat, Traces(trace_file, clock, show) if settings.trace else None)
             _print_status("stopping")
@@ -86,7 +92,7 @@ async def _talk(chat: DemoChat, traces: Traces | None) -> None:
 
 @asynccontextmanager
 async def _running_product(
-    directory: Path, trace_file: Path, clock: Clock, *, with_owner: bool
+    directory: Path, trace_file: Path, clock: Clock, settings: DemoSettings
 ) -> AsyncIterator[DemoChat]:
     """Run everything within the block."""
     _print_status("starting NATS and the sandbox Telegram")
@@ -96,10 +102,11 @@ async def _running_product(
     ):
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
         visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
-        session = directory / "owner.session"
+        bot = add_bot(telegram, owner) if settings.business else None
+        session = directory / ("bot.session" if bot else "owner.session")
         # A session of an earlier demo belongs to a Telegram that no longer exists.
         session.unlink(missing_ok=True)
-        await run_all(run_once("model"), signed_in_session(telegram, OWNER_PHONE, session=session))
+        await run_all(run_once("model"), *([] if bot else [signed_in_session(telegram, OWNER_PHONE, session=session)]))
         userbot = UserbotSettings.read(api_id=API_ID, api_hash=API_HASH)
         environment = {
             # Their working directory is `directory`, so paths in `.env` or the environment are made absolute.
@@ -109,35 +116,48 @@ async def _running_product(
             toml_file.ELSEWHERE: "",
             # The demo's NATS has no users, whatever these settings say; and two processes can't share a health file.
             **dict.fromkeys([*NATS_ACCESS, UserbotSettings.variable("health_file")], ""),
-            **_userbot_environment(telegram, session, directory),
-            **(_owners_environment() if with_owner else {}),
+            **edge_environment(telegram, session, directory, token=bot.token if bot else None),
+            **(owners_environment() if settings.owner else {}),
             "NATS_URL": nats.url,
             "GENERATE_TRIGGER": "jetstream",
             "TIMOKHA_TRACE_FILE": str(trace_file),
             "GENERATE_GRACE": "1",  # answers that it finishes after the chat has ended are not shown
         }
-        processes = [CommandProcess(name, directory, environment) for name in ("generate", "userbot")]
-        _print_status(f"starting the userbot and a generate function; their logs are in {directory}")
+        edge = "business" if bot else "userbot"
+        processes = [CommandProcess(name, directory, environment) for name in ("generate", edge)]
+        answering = "a bot for business connections" if bot else "the userbot"
+        _print_status(f"starting {answering} and a generate function; their logs are in {directory}")
         async with _chats(nats.url, str(owner.id), clock) as chats, AsyncExitStack() as stack:
             for account in (visitor, owner):
                 await chats.change(str(account.id), without_messages)
             await stack.enter_async_context(running(*processes, within=STOP_WITHIN))
             client = await stack.enter_async_context(connect(telegram, VISITOR_PHONE))
             await client.resolve_peer(OWNER_NAME)
-            await telegram.wait_for(lambda: telegram.sessions(owner.id), timeout=60)
-            if with_owner:
-                _print_status(HOW)
-            yield (ChatWithOwner if with_owner else DemoChat)(
+            await telegram.wait_for(lambda: telegram.sessions((bot or owner).id), timeout=60)
+            yield _chat(
+                settings,
+                bot,
                 telegram=telegram,
                 client=client,
                 owner=owner.id,
                 visitor=visitor.id,
                 chats=chats,
                 prefix=userbot.prefix,
-                names={OWNER_NAME},
+                names=set() if bot else {OWNER_NAME},
                 show=show_text if sys.stdin.isatty() else click.echo,
                 clock=clock,
             )
+
+
+def _chat(settings: DemoSettings, bot: Account | None, **parts: Any) -> DemoChat:
+    if bot:
+        _print_status(business.HOW)
+        chat = ChatWithBusiness(bot=bot.id, **parts)
+        chat.connect()
+        return chat
+    if settings.owner:
+        _print_status(HOW)
+    return (ChatWithOwner if settings.owner else DemoChat)(**parts)
 
 
 @asynccontextmanager
@@ -147,27 +167,6 @@ async def _chats(url: str, account: str, clock: Clock) -> AsyncIterator[Chats]:
     async with connect_nats(url, name="demo") as js:
         await Topology(js, retrying=retrying).ensure_buckets()
         yield await open_chats(js, account, retrying=retrying)
-
-
-def _userbot_environment(telegram: Sandbox, session: Path, directory: Path) -> dict[str, str]:
-    key = directory / "telegram.pem"
-    key.write_text(telegram.public_key_pem)
-    return {
-        "API_ID": str(API_ID),
-        "API_HASH": API_HASH,
-        "BOT_TOKEN": "",
-        "USERBOT_SESSION": str(session),
-        "USERBOT_TELEGRAM_SERVER": telegram.address,
-        "USERBOT_TELEGRAM_KEY": str(key),
-        # The limit protects against several users; here is one, whose piped input may be long.
-        "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
-    }
-
-
-def _owners_environment() -> dict[str, str]:
-    """Return settings that give the owner something to decide, unless others are chosen."""
-    variable = UserbotSettings.variable("approve")
-    return {} if "approve" in UserbotSettings.sources() else {variable: "all"}
 
 
 @contextmanager

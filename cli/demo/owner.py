@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from cli.demo.chat import DemoChat, is_open
 from cli.demo.terminal import labelled, with_formatting
+from edge.sandbox.message_box import StoredMessage
 from edge.userbot.chat.record import ChatRecord
 
 ORDER, BY_HAND = ">", ">>"
@@ -19,13 +20,13 @@ class ChatWithOwner(DemoChat):
     """A demo's chat in which the owner writes too, as from another session of the account."""
 
     _written: set[int] = field(default_factory=set)
-    """Ids of the owner's messages in Saved Messages."""
+    """Ids of the owner's messages in the owner's chat."""
     _orders: set[int] = field(default_factory=set)
-    """Those of them that the userbot takes as orders."""
+    """Those of them that are taken as orders, as records name them."""
     _saved: int = 0
-    """The newest message in Saved Messages that is shown."""
+    """The newest message in the owner's chat that is shown."""
     _owner_lines: int = 0
-    """Lines that were shown of Saved Messages, and of what the owner wrote to the guest."""
+    """Lines that were shown of the owner's chat, and of what the owner wrote to the guest."""
 
     def is_question(self, text: str) -> bool:
         return not text.startswith(ORDER) and super().is_question(text)
@@ -42,23 +43,40 @@ class ChatWithOwner(DemoChat):
     async def refresh(self) -> ChatRecord:
         """Show new messages of both chats; return the guest's record as it was just before."""
         record = await super().refresh()
-        for message in self.telegram.messages(self.owner, self.owner):
+        for message in self.telegram.messages(self.owner, self._place):
             if message.id > self._saved:
                 self._saved = message.id
                 if message.id not in self._written:
                     self._owner_lines += 1
-                    self.show(labelled("saved> ", with_formatting(message.text, message.entities)))
+                    self.show(self._shown_to_owner(message))
         return record
 
-    async def _order(self, text: str) -> int:
-        """Write to Saved Messages. What is no command replies to the draft that waits, if there is one."""
-        draft = 0 if text.startswith("/") else _waiting_draft(await self._own_record())
-        sent = self.telegram.send(self.owner, self.owner, text, reply_to=draft or None)
-        self._written.add(sent.id)
-        if draft or text.startswith("/"):
-            self._orders.add(sent.id)
-        self.show(labelled("owner> ", text))
+    @property
+    def _place(self) -> int:
+        """Return with whom the owner's chat is: orders and drafts are there."""
+        return self.owner
+
+    def _shown_to_owner(self, message: StoredMessage) -> str:
+        return labelled("saved> ", with_formatting(message.text, message.entities))
+
+    def _as_the_edge_knows(self, sent: StoredMessage) -> int:
+        """Return the id under which records name a message that the owner wrote in the owner's chat."""
         return sent.id
+
+    def _as_the_owner_sees(self, message_id: int) -> int:
+        """Return the owner's id of a message that records name `message_id`."""
+        return message_id
+
+    async def _order(self, text: str) -> int:
+        """Write in the owner's chat. What is no command replies to the draft that waits, if there is one."""
+        draft = 0 if text.startswith("/") else self._as_the_owner_sees(_waiting_draft(await self._own_record()))
+        sent = self.telegram.send(self.owner, self._place, text, reply_to=draft or None)
+        self._written.add(sent.id)
+        known = self._as_the_edge_knows(sent)
+        if draft or text.startswith("/"):
+            self._orders.add(known)
+        self.show(labelled("owner> ", text))
+        return known
 
     def _write_by_hand(self, text: str) -> int:
         sent = self.telegram.send(self.owner, self.visitor, text)

@@ -98,7 +98,7 @@ class BusinessChange:
 class MessageBox:
     """`pts` counts changes (https://core.telegram.org/api/updates); `log` has all of them since `pts` was 1.
 
-    `counted_by_qts` has the events that `qts` counts, from 1 on; only bots get them.
+    `counted_by_qts` has the events that `qts` counts; only bots get them.
     """
 
     owner_id: int
@@ -110,15 +110,20 @@ class MessageBox:
     read_outbox: dict[int, int] = field(default_factory=dict)
     _ids: dict[int, int] = field(default_factory=dict)
     _last_id: int = 0
+    _first_qts: int = 0
 
     def begin_after(self, number: int) -> None:
-        """Start message ids and pts after `number`."""
-        self._last_id = number
+        """Start message ids, pts and qts after `number`."""
+        self._last_id = self._first_qts = number
         self.pts += number
 
     @property
     def qts(self) -> int:
-        return len(self.counted_by_qts)
+        return self._first_qts + len(self.counted_by_qts)
+
+    def since_qts(self, qts: int) -> list[Stopped | BusinessChange]:
+        """Return the events that are counted by `qts` after this one."""
+        return self.counted_by_qts[max(0, qts - self._first_qts) :]
 
     def add(self, *, key: int, peer_id: int, text: str, out: bool, date: int) -> StoredMessage:
         self._last_id += 1

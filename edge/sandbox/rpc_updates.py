@@ -26,7 +26,7 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
         return types.updates.DifferenceSlice(
             **_parts(call, []), intermediate_state=state_of(call, query.pts, query.qts)
         )
-    missed, by_qts = box.since(query.pts), box.counted_by_qts[max(0, query.qts) :]
+    missed, by_qts = box.since(query.pts), box.since_qts(query.qts)
     if not missed and not by_qts:
         return types.updates.DifferenceEmpty(date=call.state.now, seq=1)
     page = missed[: call.faults.slice_size]
