@@ -11,6 +11,7 @@ from edge.business.phrases import refusal
 from edge.business.reasons import Reason
 from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.centres import OTHER
+from edge.sandbox.live_drafts import METHOD as SHOW_LIVE_DRAFT
 from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account
 from edge.userbot import phrases
@@ -92,6 +93,7 @@ class Office:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
     settings = {"USERBOT_APPROVE": "listed", "USERBOT_APPROVE_LIST": "@careful", "GENERATE_ECHO_DELAY": "0.3"}
+    settings |= {"TIMOKHA_CONTACTS": '{"@hasty": {"live": true}}'}
     async with product(tmp_path_factory.mktemp("business"), bot=True, business=True, **settings) as made:
         early = made.telegram.add_user(first_name="Early", phone="+78880000")
         made.telegram.connect_business(early.id, made.owner.id)
@@ -187,6 +189,24 @@ async def test_a_person_approves_with_the_buttons_in_the_chat_with_the_bot(offic
     assert (office.written(person, visitor), office.told(other)) == ([], [])
     telegram.press(person.id, office.bot.id, draft.id, b"+")
     await office.answered(person, visitor, "раз")
+
+
+async def test_an_answer_grows_in_a_live_draft_unless_telegram_refuses_it_which_concerns_nobody(office: Office) -> None:
+    telegram = office.product.telegram
+    person, other = office.person(), office.person(dc_id=OTHER)
+    visitor = telegram.add_user(first_name="Hasty", username="hasty", phone="+79993331123")
+    question = office.asks(visitor, person, "Тимоха, раз")
+    await office.answered(person, visitor, "раз")
+    [answer] = office.written(person, visitor)
+    assert (answer.reply_to, answer.edited) == (question.id, None)
+    assert telegram.live_drafts(person.id, visitor.id)[0].text in THINKING
+    telegram.faults.refuse(office.bot.id, 400, "BUSINESS_CONNECTION_NOT_ALLOWED", method=SHOW_LIVE_DRAFT, times=None)
+    office.asks(visitor, other, "Тимоха, два")
+    await office.answered(other, visitor, "два")
+    [answer] = office.written(other, visitor)
+    assert answer.edited
+    assert office.told(other) == []
+    telegram.faults.stop_refusing(office.bot.id)
 
 
 async def test_a_person_who_gives_no_right_to_answer_is_told_once(office: Office) -> None:

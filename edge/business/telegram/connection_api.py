@@ -53,6 +53,8 @@ class ConnectionApi:
         try:
             return await self._invoke(query)
         except CallRefused as error:
+            if isinstance(query, functions.messages.SetTyping):
+                raise  # it may be about live drafts only; if not, the message that follows is refused, too
             deletes = isinstance(query, functions.messages.DeleteMessages)
             if reason := reason_of(error.reason, deletes=deletes):
                 await self._refused(self.account, reason)
