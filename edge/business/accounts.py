@@ -9,8 +9,9 @@ from edge.userbot.account_edge import AccountEdge, EdgeContext
 from edge.userbot.chat.record import Notice
 from edge.userbot.driving.messenger import Messenger
 from edge.userbot.driving.notices import add_own_notice
+from edge.userbot.driving.ports import Departure
 from events.jetstream.topology import Topology
-from events.runtime.tasks import cancel, run_all
+from events.runtime.tasks import cancel, run_all, until_stopped
 
 log = structlog.get_logger(__name__)
 
@@ -18,11 +19,19 @@ log = structlog.get_logger(__name__)
 class Accounts:
     """Every person's account is answered by an `AccountEdge` of its own. `messenger_of`: sends for one person."""
 
-    def __init__(self, context: EdgeContext, topology: Topology, messenger_of: Callable[[str], Messenger]) -> None:
+    def __init__(
+        self,
+        context: EdgeContext,
+        topology: Topology,
+        messenger_of: Callable[[str], Messenger],
+        departure_of: Callable[[str], Departure],
+    ) -> None:
         self._context = context
         self._topology = topology
         self._messenger_of = messenger_of
+        self._departure_of = departure_of
         self._edges: dict[str, AccountEdge] = {}
+        self._closed: dict[str, asyncio.Event] = {}
         self._opening = asyncio.Lock()
         self._opened: asyncio.Queue[AccountEdge] = asyncio.Queue()
         self._is_held = True
@@ -52,13 +61,29 @@ class Accounts:
 
     async def _open(self, person: str) -> AccountEdge:
         await self._topology.ensure_edge(person)
-        edge = await AccountEdge.open(self._context, person, self._messenger_of(person), owner_chat=person, by_bot=True)
+        edge = await AccountEdge.open(
+            self._context,
+            person,
+            self._messenger_of(person),
+            owner_chat=person,
+            by_bot=True,
+            departure=self._departure_of(person),
+        )
         await edge.resume()
         if not self._is_held:
             edge.release()
+        self._closed[person] = asyncio.Event()
         self._opened.put_nowait(edge)
         log.info("account.opened", account=person)
         return edge
+
+    async def close(self, person: str) -> None:
+        """End a person's edge, and remove its consumer. Raises TransportError."""
+        async with self._opening:
+            if edge := self._edges.pop(person, None):
+                self._closed.pop(person).set()
+                await edge.stop()
+            await self._topology.drop_edge(person)
 
     async def ensure(self) -> None:
         """Create the consumers that are missing. Raises TransportError."""
@@ -78,12 +103,18 @@ class Accounts:
             while True:
                 await asyncio.wait({opening, *running}, return_when=asyncio.FIRST_COMPLETED)
                 if opening.done():
-                    running.add(asyncio.create_task(opening.result().run()))
+                    running.add(asyncio.create_task(self._run(opening.result())))
                     opening = asyncio.create_task(self._opened.get())
                 for task in [task for task in running if task.done()]:
-                    await task  # an edge runs until it is cancelled or fails
+                    running.discard(task)
+                    await task  # it runs until it is closed, is cancelled or fails
         finally:
             await cancel(opening, *running)
+
+    async def _run(self, edge: AccountEdge) -> None:
+        closed = self._closed.get(edge.ports.account)
+        if closed:
+            await until_stopped(closed, edge.run())
 
     async def stop(self) -> None:
         """Leave unfinished work to the next start."""

@@ -10,7 +10,9 @@ from random import Random
 import structlog
 
 from edge.business.accounts import Accounts
+from edge.business.connect_hints import ConnectHints
 from edge.business.connections import Connections
+from edge.business.leaving import Leaving, PersonsDeparture
 from edge.business.receiving import Receiving
 from edge.business.settings import BusinessSettings
 from edge.business.telegram.centres import open_centres
@@ -34,6 +36,7 @@ from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events import subjects
 from events.health.keeping import Health, health_file
 from events.jetstream.connection import connect
+from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import connection_problem, keep_topology
@@ -90,18 +93,24 @@ async def _answer(
             connections = Connections(stored, bot, ask=partial(ask_for_connection, api), retrying=retrying)
             await connections.load()
             telling = Telling(connections, lambda *notice: accounts.notify(*notice), rules)  # noqa: PLW0108 - made below
+            messenger_of = messengers(
+                client,
+                api,
+                rate=settings.sends_per_second,
+                on_updates=updates.take,
+                through=partial(ConnectionApi, api, centres, connections, refused=telling.tell),
+            )
             accounts = Accounts(
                 EdgeContext(js, settings, rules, telemetry, retrying, time.clock_offset),
                 topology,
-                messengers(
-                    client,
-                    api,
-                    rate=settings.sends_per_second,
-                    on_updates=updates.take,
-                    through=partial(ConnectionApi, api, centres, connections, refused=telling.tell),
-                ),
+                messenger_of,
+                partial(PersonsDeparture, connections),
             )
-            receiving = Receiving(connections, accounts, to_owned_message, refused=telling.tell, retrying=retrying)
+            leaving = Leaving(connections, accounts, JetStreamLog(js), retrying=retrying)
+            hints = ConnectHints(messenger_of, bot, rules, retrying=retrying)
+            receiving = Receiving(
+                connections, accounts, leaving, hints, to_owned_message, refused=telling.tell, retrying=retrying
+            )
             watermark = Watermark(stored, bot, retrying=retrying)
             has_run_before = bool(connections.persons)
             catch_up = CatchUp(
@@ -122,10 +131,11 @@ async def _answer(
             presses = Presses(api, receiving.receive_press)
             updates.on_press = presses.put
             updates.listen(bot, catch_up.put)
-            whole = _Whole(connections, accounts, catch_up, answers)
+            whole = _Whole(connections, accounts, leaving, catch_up, answers)
             await run_all(
                 whole.run(bot),
                 presses.run(),
+                hints.run(),
                 rules.keep_current(clock),
                 session.until_revoked(api.revoked),
                 keep_topology(
@@ -150,6 +160,7 @@ class _Whole:
 
     connections: Connections
     accounts: Accounts
+    leaving: Leaving
     catch_up: CatchUp
     answers: Callable[[], None]
     """Called once messages are being taken in."""
@@ -157,8 +168,14 @@ class _Whole:
     async def run(self, bot: str) -> None:
         """Run until cancelled. Raises the first error of any part."""
         try:
-            await self.accounts.begin(self.connections.persons)
-            await run_all(self.accounts.run(), self.catch_up.run(), self._release_drivers(), self._report_ready(bot))
+            await self.accounts.begin(self.connections.served)
+            await run_all(
+                self.accounts.run(),
+                self.catch_up.run(),
+                self._release_drivers(),
+                self._erase_who_has_left(),
+                self._report_ready(bot),
+            )
         finally:
             await finish(CLEAN_UP, self._stop())
 
@@ -166,10 +183,16 @@ class _Whole:
         """Restore what NATS has lost."""
         self.catch_up.on_store_recreated()
         self.accounts.on_store_recreated()
+        self.connections.on_store_recreated()
 
     async def _release_drivers(self) -> None:
         await self.catch_up.wait_until_caught_up()
         self.accounts.release()
+
+    async def _erase_who_has_left(self) -> None:
+        # A connection that seems to be over may have been replaced meanwhile.
+        await self.catch_up.wait_until_caught_up()
+        await run_all(self.leaving.run(), self.connections.run())
 
     async def _report_ready(self, bot: str) -> None:
         await self.catch_up.wait_until_begun()

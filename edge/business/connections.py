@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge.business.connection import Connection
 from edge.userbot.chat.record import schema_of, with_schema
 from edge.userbot.storage.compare_and_set import ATTEMPTS, compare_and_set
+from events.errors import TransportError
 from events.records import Records, Stored
 from events.runtime.retrying import Retrying
 
@@ -20,6 +22,12 @@ MAX_TOLD = 20
 MAX_PEERS = 1000
 """People whose access hash is kept for each person, the last that came: it is needed to answer them."""
 MAX_EARLIER = 20
+GRACE = timedelta(minutes=5)
+"""From a connection's end until what is stored is erased, unless there is a new one."""
+SHRUNK: dict[str, object] = {"erase_at": None, "told": (), "earlier": (), "ignored": (), "peers": {}}
+"""What a person who was erased leaves out."""
+SETTLING = timedelta(seconds=5)
+"""From `/disconnect` until everything is erased: to delete thinking lines that the records name."""
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +37,9 @@ class Kept(BaseModel):
 
     `told`: reasons for silence of which the person knows. `left`: the person has told us by `/disconnect` to stop, and
     the same connection does not count any more. `earlier`: the ids of connections before this one: a message that came
-    through one may be fetched when Telegram knows it no more. `peers`: the access hashes of the people in the person's
-    chats, which are not those that the bot has for its own chats with them.
+    through one may be fetched when Telegram knows it no more; those of `ignored` were left. `peers`: the access hashes
+    of the people in the person's chats, which are not those that the bot has for its own chats with them. `erase_at`:
+    from when on what is stored about the person is erased; `erased_at`: since when it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -44,16 +53,33 @@ class Kept(BaseModel):
     left: bool = False
     earlier: tuple[str, ...] = ()
     peers: dict[str, int] = {}
+    ignored: tuple[str, ...] = ()
+    erase_at: datetime | None = None
+    erased_at: datetime | None = None
+
+    @property
+    def is_erased(self) -> bool:
+        """Return whether nothing else is stored about the person."""
+        return self.erased_at is not None or self.is_closed
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether all that is left is what tells to ignore the connection."""
+        return self.left and self.erase_at is None and self.erased_at is None
 
     @property
     def answers(self) -> bool:
         """Return whether the person's chats are answered through it."""
         return self.is_enabled and not self.left
 
+    def takes(self, connection_id: str) -> bool:
+        """Return whether the person's chats are answered, those that came through this connection too."""
+        return self.answers and connection_id not in self.ignored
+
     @property
     def may_send(self) -> bool:
         """Return whether Telegram takes messages through it."""
-        return self.answers and self.may_reply
+        return self.is_enabled and self.may_reply
 
     def is_same(self, other: "Kept | None") -> bool:
         """Return whether the connection is the same in both, whatever else is kept."""
@@ -74,8 +100,10 @@ class Connections:
         self._ask = ask
         self._retrying = retrying
         self._kept: dict[str, Kept] = {}
-        self._noted = asyncio.Event()
+        self.noted = asyncio.Event()
+        """Set, and replaced by another, when a connection may have changed."""
         self._persons: dict[str, str] = {}
+        self._is_store_new = asyncio.Event()
 
     async def load(self) -> None:
         """Load the connections of all persons. One that can't be read is asked for when a message comes through it."""
@@ -91,6 +119,11 @@ class Connections:
     def persons(self) -> list[str]:
         """Return everybody who has connected the bot, also those who have disconnected it since."""
         return list(self._kept)
+
+    @property
+    def served(self) -> list[str]:
+        """Return those of whom anything but the connection is stored, or may still come."""
+        return [person for person, kept in self._kept.items() if not kept.is_closed]
 
     def of(self, person: str) -> Kept | None:
         """Return a person's newest connection."""
@@ -111,17 +144,55 @@ class Connections:
         with suppress(TimeoutError):
             async with asyncio.timeout(patience.total_seconds()):
                 while kept.is_same(self.of(person)):
-                    await self._noted.wait()
+                    await self.noted.wait()
         return not kept.is_same(self.of(person))
 
     async def change(self, connection: Connection) -> None:
         """Keep a person's connection as Telegram describes it now, unless a newer one is kept."""
-        await self._change(connection.person, lambda kept: _with(kept, connection))
+        now = self._retrying.clock.now()
+        await self._change(connection.person, lambda kept: _with(kept, connection, now))
         self._persons[connection.id] = connection.person
 
     async def leave(self, person: str) -> None:
-        """Let the person's connection count no more: they told us so."""
-        await self._update(person, lambda kept: {"left": True})
+        """Let the person's connection count no more: they told us so. What is stored about them is to be erased."""
+        erase_at = self._retrying.clock.now() + SETTLING
+        await self._update(person, lambda kept: {} if kept.left else {"left": True, "erase_at": erase_at})
+
+    async def erased(self, person: str) -> None:
+        """Keep that everything else about the person is erased, if that was due."""
+        now = self._retrying.clock.now()
+        await self._update(person, lambda kept: {**SHRUNK, "erased_at": now} if kept.erase_at else {})
+
+    async def forget(self, person: str) -> None:
+        """Forget a person who was erased. A connection that they have not removed stays, to be ignored."""
+        key = self._key(person)
+        stored = await self._records.load(key)
+        kept = _read(key, stored.value) if stored else None
+        if kept and not kept.is_erased:
+            return
+        if kept and kept.left and kept.is_enabled:
+            await self._update(person, lambda kept: {"erased_at": None})
+            return
+        if stored:
+            await self._records.remove(key, stored.version)
+        self._kept.pop(person, None)
+        self._persons = {id_: other for id_, other in self._persons.items() if other != person}
+
+    def on_store_recreated(self) -> None:
+        """Store all connections again before long: they may be lost."""
+        self._is_store_new.set()
+
+    async def run(self) -> None:
+        """Run until cancelled: store again what the store has lost."""
+        while True:
+            await self._is_store_new.wait()
+            self._is_store_new.clear()
+            await self._retrying(self._restore, passing=lambda error: isinstance(error, TransportError))
+            log.info("connections.restored", count=len(self._kept))
+
+    async def _restore(self) -> None:
+        for person, kept in list(self._kept.items()):
+            await self._change(person, partial(_stored_or, kept))
 
     async def tell(self, person: str, reason: str) -> None:
         """Keep that the person knows of a reason for silence. The next change of the connection forgets it."""
@@ -149,7 +220,7 @@ class Connections:
         return await compare_and_set(lambda: self._change_once(person, transition), self._retrying, attempts=ATTEMPTS)
 
     async def _change_once(self, person: str, transition: Callable[[Kept | None], Kept | None]) -> Kept | None:
-        key = f"{self._bot}.{person}"
+        key = self._key(person)
         stored = await self._records.load(key)
         kept = _read(key, stored.value) if stored else None
         changed = transition(kept)
@@ -160,33 +231,61 @@ class Connections:
             self._note(person, changed)
         return changed
 
+    def _key(self, person: str) -> str:
+        return f"{self._bot}.{person}"
+
     def _note(self, person: str, kept: Kept) -> None:
         self._kept[person] = kept
         self._persons |= dict.fromkeys((kept.connection_id, *kept.earlier), person)
-        self._noted.set()
-        self._noted = asyncio.Event()
+        self.noted.set()
+        self.noted = asyncio.Event()
 
 
-def _with(kept: Kept | None, connection: Connection) -> Kept:
-    """Return what to keep after Telegram has described `connection`."""
+def _stored_or(known: Kept, stored: Kept | None) -> Kept:
+    return stored or known
+
+
+def _with(kept: Kept | None, connection: Connection, now: datetime) -> Kept:
+    """Return what to keep after Telegram has described `connection`.
+
+    Changed settings may come as the end of the old connection and a new one, so its end erases only after a while.
+    """
     changed = Kept(
         connection_id=connection.id,
         dc_id=connection.dc_id,
         date=connection.date,
         is_enabled=connection.is_enabled,
         may_reply=connection.may_reply,
+        erase_at=None if connection.is_enabled else now + GRACE,
     )
     if kept is None:
         return changed
-    changed = changed.model_copy(update={"peers": kept.peers})
     if kept.connection_id == connection.id:
-        changed = changed.model_copy(update={"left": kept.left, "earlier": kept.earlier})
+        changed = changed.model_copy(update=_going_on(kept, changed))
         # A repeated description is no change: what the person knows of, they need not be told again.
         return kept if changed.is_same(kept) else changed
     # A late word about an earlier connection, e.g. that it is over, changes nothing.
-    if connection.date < kept.date:
+    if connection.date < kept.date or (connection.date == kept.date and not connection.is_enabled):
         return kept
-    return changed.model_copy(update={"earlier": (*kept.earlier, kept.connection_id)[-MAX_EARLIER:]})
+    return changed.model_copy(update=_following(kept))
+
+
+def _going_on(kept: Kept, changed: Kept) -> dict[str, object]:
+    """Return what stays as it was in another word about the same connection."""
+    stays: dict[str, object] = {"earlier": kept.earlier, "ignored": kept.ignored, "peers": kept.peers}
+    if kept.left or (kept.erased_at and not changed.is_enabled):
+        is_removed_at_last = kept.is_closed and not changed.is_enabled
+        erase_at = changed.erase_at if is_removed_at_last else kept.erase_at
+        return {**stays, "left": kept.left, "erase_at": erase_at, "erased_at": kept.erased_at}
+    return {**stays, "erase_at": changed.erase_at and (kept.erase_at or changed.erase_at)}
+
+
+def _following(kept: Kept) -> dict[str, object]:
+    """Return what to know of the connections before a new one."""
+    if kept.left:
+        return {"ignored": (*kept.ignored, kept.connection_id)[-MAX_EARLIER:]}
+    earlier = (*kept.earlier, kept.connection_id)[-MAX_EARLIER:]
+    return {"earlier": earlier, "ignored": kept.ignored, "peers": kept.peers}
 
 
 def _with_peer(peers: dict[str, int], user: str, access_hash: int) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the bot says to a connected person, in Russian and English.
+"""What the bot says to persons in their chat with it, in Russian and English.
 
 No text starts with `/`, `+` or `-`: that would be an order.
 """
@@ -88,3 +88,25 @@ def refusal(locale: str, reason: Reason) -> str:
     """Return why a chat of the person's got no message, and what to do about it."""
     spoken = language(locale)
     return _REFUSALS[spoken][reason].format(where=_WHERE[spoken])
+
+
+_CONNECT = {
+    "ru": "Чтобы я отвечал в ваших чатах, подключите меня и разрешите отвечать на сообщения: {where}.",
+    "en": "To have me answer in your chats, connect me, and allow me to reply to messages: {where}.",
+}
+_CONNECT_AGAIN = {
+    "ru": (
+        "Вы отключили меня командой /disconnect. Чтобы я снова отвечал, уберите меня из аккаунта и добавьте заново:"
+        " {where}."
+    ),
+    "en": (
+        "You have disconnected me by /disconnect. To have me answer again, remove me from your account and add me"
+        " anew: {where}."
+    ),
+}
+
+
+def how_to_connect(locale: str, fallback: str, *, has_left: bool) -> str:
+    """Return how a person without a connection makes one. `has_left`: they have sent `/disconnect`."""
+    spoken = language(locale, fallback)
+    return (_CONNECT_AGAIN if has_left else _CONNECT)[spoken].format(where=_WHERE[spoken])

@@ -6,8 +6,10 @@ from datetime import timedelta
 import structlog
 
 from edge.business.accounts import Accounts
+from edge.business.connect_hints import ConnectHints
 from edge.business.connection import BusinessMessage, ConnectionChanged, MessagesDeleted
 from edge.business.connections import Connections
+from edge.business.leaving import Leaving
 from edge.business.reasons import Reason
 from edge.userbot.account_edge import AccountEdge
 from edge.userbot.chat.commands import Ask, AskHint
@@ -44,6 +46,8 @@ class Receiving:
         self,
         connections: Connections,
         accounts: Accounts,
+        leaving: Leaving,
+        hints: ConnectHints,
         to_message: ToMessage,
         *,
         refused: Callable[[str, Reason], Awaitable[None]],
@@ -51,6 +55,8 @@ class Receiving:
     ) -> None:
         self._connections = connections
         self._accounts = accounts
+        self._leaving = leaving
+        self._hints = hints
         self._to_message = to_message
         self._refused = refused
         self._retrying = retrying
@@ -78,42 +84,68 @@ class Receiving:
 
     async def receive_press(self, press: Press) -> None:
         """Take in a press of a button in a person's chat with the bot."""
-        if self._connections.of(press.chat):
-            edge = await self._accounts.edge(press.chat)
-            await edge.own_intake.receive_press(press)
+        person = press.chat
+        async with self._leaving.storing(person):
+            kept = self._connections.of(person)
+            if kept and not kept.left and not kept.is_erased:
+                await (await self._accounts.edge(person)).own_intake.receive_press(press)
 
     async def _take(self, content: Keyed) -> None:
         match content:
             case ConnectionChanged(connection):
+                await self._leaving.before(connection)
                 await self._connections.change(connection)
-                await self._accounts.edge(connection.person)
+                kept = self._connections.of(connection.person)
+                if kept and kept.answers:
+                    await self._accounts.edge(connection.person)
             case BusinessMessage():
                 await self._take_message(content)
             case MessagesDeleted():
-                pass
+                await self._take_deletion(content)
             case Incoming():
                 await self._take_from_person(content)
 
     async def _take_message(self, content: BusinessMessage) -> None:
         person = await self._connections.person_of(content.connection_id)
-        kept = self._connections.of(person)
         message = self._to_message(person, content)
-        if message is None or kept is None or not kept.answers:
+        if message is None:
             return
-        if content.access_hash is not None:
-            await self._connections.learn(person, message.chat, content.access_hash)
-        edge = await self._accounts.edge(person)
-        if kept.may_reply or not asks(edge, message):
-            await edge.receive(message)
-            return
-        log.info("message.received", chat=message.chat, message=message.message_id, effect=Reason.NO_RIGHT)
-        await self._refused(person, Reason.NO_RIGHT)
+        async with self._leaving.storing(person):
+            kept = self._connections.of(person)
+            if kept is None or not kept.takes(content.connection_id):
+                return
+            if content.access_hash is not None:
+                await self._connections.learn(person, message.chat, content.access_hash)
+            edge = await self._accounts.edge(person)
+            if kept.may_reply or not asks(edge, message):
+                await edge.receive(message)
+                return
+            log.info("message.received", chat=message.chat, message=message.message_id, effect=Reason.NO_RIGHT)
+            await self._refused(person, Reason.NO_RIGHT)
+
+    async def _take_deletion(self, content: MessagesDeleted) -> None:
+        person = await self._connections.person_of(content.connection_id)
+        async with self._leaving.storing(person):
+            kept = self._connections.of(person)
+            if kept and kept.takes(content.connection_id):
+                edge = await self._accounts.edge(person)
+                await edge.intake.receive_deletion(content.chat, set(content.message_ids))
 
     async def _take_from_person(self, message: Incoming) -> None:
-        """Take in what a person writes to the bot itself: an order, as in Saved Messages of a userbot's account."""
+        """Take in what a person writes to the bot itself: an order, as in Saved Messages of a userbot's account.
+
+        If there is no connection, that is how to make one.
+        """
         person = message.chat
-        if self._connections.of(person) is None:
-            return
+        async with self._leaving.storing(person):
+            kept = self._connections.of(person)
+            if kept and not kept.left and not kept.is_erased:
+                await self._take_order(person, message)
+            # The message may be the `/disconnect` itself, fetched again.
+            elif kept is None or kept.is_closed or (kept.erased_at and message.date > kept.erased_at):
+                self._hints.offer(message, has_left=kept is not None and kept.left)
+
+    async def _take_order(self, person: str, message: Incoming) -> None:
         edge = await self._accounts.edge(person)
         starts = message.text.split(maxsplit=1)[:1] == [START]
         if starts:

@@ -36,7 +36,7 @@ class Telling:
         """Tell a person of a reason for silence, unless they know. Raises TransportError while the store is away."""
         async with self._telling:
             kept = self._connections.of(person)
-            if kept is None or kept.left or reason in kept.told:
+            if kept is None or kept.left or kept.is_erased or reason in kept.told:
                 return
             log.warning("connection.refuses", account=person, reason=reason)
             await self._notify(person, self._notice(kept, reason))

@@ -1,6 +1,7 @@
 """Create and verify streams, consumers and buckets: `timokha setup` creates them, every process verifies them."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -53,6 +54,10 @@ class ConsumerPositions:
         floor = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
         self._known[consumer.name] = ConsumerPosition(stream.created, floor)
 
+    def forget(self, durable: str) -> None:
+        """Forget a consumer that was deleted on purpose."""
+        self._known.pop(durable, None)
+
     def next(self, stream: StreamInfo, durable: str, *, unknown: datetime | None) -> int | datetime | None:
         """Return where to start a recreated consumer: a sequence number, a time, or None for the stream's beginning.
 
@@ -104,6 +109,13 @@ class Topology:
             subjects.account_subjects(Channel.REPLIES, account),
             unknown=self.retrying.clock.now() - RECENT,
         )
+
+    async def drop_edge(self, account: str) -> None:
+        """Delete the account's consumer on REPLIES, if there is one. `ensure_edge` must not be called meanwhile."""
+        durable = subjects.edge_consumer(account)
+        with translate_errors(f"consumer {durable} could not be deleted"), suppress(NotFoundError):
+            await self._patiently(lambda: self.js.delete_consumer(subjects.stream(Channel.REPLIES), durable))
+        self._positions.forget(durable)
 
     async def ensure_buckets(self) -> None:
         for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):

@@ -86,7 +86,7 @@ class ConnectionApi:
     def _usable(self) -> Kept:
         """Return the person's connection. Raises CallRefused if it is known to take no messages."""
         kept = self._connections.of(self.account)
-        if kept is None or not kept.answers:
+        if kept is None or not kept.is_enabled:
             raise CallRefused(NOT_CONNECTED)
         if not kept.may_reply:
             raise CallRefused(NO_RIGHT_TO_REPLY)

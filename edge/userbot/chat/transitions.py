@@ -85,6 +85,8 @@ class Effect(StrEnum):
     """The owner wrote: the chat is paused."""
     OWNER_TOOK_OVER = "owner_took_over"
     """The owner wrote before a question had its outcome: it gets none."""
+    QUESTION_DELETED = "question_deleted"
+    """Its author, or the owner, has deleted it before it had its outcome: it gets none."""
     ORDERED = "ordered"
     """It is an order of the owner's, in their own chat."""
     TOO_MANY_ORDERS = "too_many_orders"

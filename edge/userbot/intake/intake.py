@@ -10,6 +10,7 @@ import structlog
 from edge.userbot import phrases
 from edge.userbot.chat.admission import SILENCE
 from edge.userbot.chat.commands import Command, parse
+from edge.userbot.chat.deletions import take_deletion
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import (
@@ -24,6 +25,7 @@ from edge.userbot.chat.transitions import (
 )
 from edge.userbot.driving.driver import ReplyTarget
 from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.dropped import report_dropped
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.lookups import Lookups
@@ -96,6 +98,16 @@ class Intake:
             write_log("message.received", chat=message.chat, message=message.message_id, effect=effect)
         self._count(effect, message)
         return effect
+
+    async def receive_deletion(self, chat: str, message_ids: Set[int]) -> None:
+        """Drop the questions among these messages, which were deleted. Raises TransportError."""
+        try:
+            decision = await self._ports.chats.change(chat, lambda record: take_deletion(record, message_ids))
+        except UnreadableRecord as error:
+            self._ports.chats.unreadable.note(chat, error)
+            return
+        report_dropped(self._ports, chat, decision.dropped, decision.effect)
+        self._drivers.wake(chat)
 
     def _is_worth_a_line(self, effect: Effect, chat: str) -> bool:
         """Return whether to log an effect. Somebody who gets no answer may write as much as they like."""

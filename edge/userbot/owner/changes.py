@@ -9,7 +9,7 @@ from datetime import datetime
 from edge.userbot.chat import policy as policies
 from edge.userbot.chat.owner_turn import drop_questions, older_questions
 from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy, is_over, is_within
-from edge.userbot.chat.record import ChatRecord, Order, Question
+from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Order, Question
 from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.owner.orders import Pause
 
@@ -65,6 +65,15 @@ def cancel(record: ChatRecord, chat: str, order: Order) -> Decision:
     """Drop the questions that were asked before the order."""
     dropped = questions_before(record, chat, order)
     return Decision(drop_questions(record, dropped), Effect.CANCELLED, dropped)
+
+
+def forget_all_but_answers(record: ChatRecord) -> ChatRecord:
+    """Return the owner's own record with nothing but their orders, what answers them, and what deletes our drafts."""
+    shown = (message_id for draft in record.drafts for message_id in draft.message_ids)
+    withdrawn = dict.fromkeys((*record.withdrawn, *shown))
+    withdrawn.pop(NO_MESSAGE, None)
+    left = ChatRecord(seen=record.seen, orders=record.orders, notices=record.notices, withdrawn=tuple(withdrawn))
+    return record if left == record else left
 
 
 def has_room(policy: Policy, who: Sequence[str]) -> bool:

@@ -1,0 +1,157 @@
+"""A question that is deleted before its answer gets none; whatever else is deleted or edited changes nothing."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from edge.business.telegram.updates import read_update
+from edge.userbot.chat.deletions import take_deletion
+from edge.userbot.chat.record import AnswerText, ChatRecord, Current, Question
+from edge.userbot.chat.transitions import Effect
+from events.ids import RequestId
+from events.transport import Channel
+from tests.fuses import Fuse
+from tests.unit.business_places import CHAT, PERSON, Life, Places
+from tests.unit.conftest import EPOCH
+from tests.unit.test_business_leaving import answer, run, until
+
+
+def question(message_id: int, **changes: object) -> Question:
+    return Question(message_id=message_id, text="?", locale="en", asked_at=EPOCH, **changes)
+
+
+def asking(message_id: int, **changes: object) -> Current:
+    id_ = f"{PERSON}.{CHAT}.{message_id}.0"
+    return Current(question=question(message_id), request_id=id_, deadline=EPOCH, **changes)
+
+
+def test_the_current_question_is_dropped_and_its_thinking_line_withdrawn() -> None:
+    record = ChatRecord(current=asking(5, thinking_id=6), waiting=(question(7),))
+    decision = take_deletion(record, {5, 99})
+    assert decision.record == ChatRecord(waiting=(question(7),), withdrawn=(6,))
+    assert (decision.effect, decision.dropped) == (Effect.QUESTION_DELETED, (question(5),))
+
+
+def test_a_waiting_question_is_dropped_and_the_others_stay() -> None:
+    record = ChatRecord(current=asking(5, thinking_id=6), waiting=(question(7), question(8)))
+    decision = take_deletion(record, {7})
+    assert decision.record == record.having(waiting=(question(8),))
+    assert decision.dropped == (question(7),)
+
+
+def test_a_cleared_chat_drops_everything() -> None:
+    record = ChatRecord(current=asking(5, thinking_id=6), waiting=(question(7),))
+    assert take_deletion(record, set(range(10))).record == ChatRecord(withdrawn=(6,))
+
+
+def test_the_draft_of_a_deleted_question_is_recalled() -> None:
+    current = asking(5, outcome=AnswerText(text="a"), submitted=True)
+    current = current.having(question=question(5, approve=True))
+    assert take_deletion(ChatRecord(current=current), {5}).record.recalled == (current.request_id,)
+
+
+@pytest.mark.parametrize("message_ids", [set(), {6}, {60, 61}, {4}], ids=["none", "ours", "unknown", "answered"])
+def test_other_deletions_change_nothing(message_ids: set[int]) -> None:
+    record = ChatRecord(current=asking(5, thinking_id=6), seen=(4, 5), sent=(6,))
+    decision = take_deletion(record, message_ids)
+    assert decision.record is record
+    assert (decision.effect, decision.dropped) == (Effect.SILENT, ())
+
+
+async def connect(places: Places, life: Life) -> None:
+    await life.begin()
+    await life.connects(places.connection("old"))
+    await life.asks("old", CHAT, 11, "bot, a question")
+
+    async def thinks() -> bool:
+        return len(places.telegram.texts) == 1
+
+    await until(thinks)
+    await life.die()
+
+
+async def delete(places: Places, fuse: Fuse) -> None:
+    """Have the question deleted by a process that dies; the deletion is fetched again if it was not taken in."""
+    await connect(places, Life(places))
+    dying = Life(places, fuse)
+    work = asyncio.create_task(delete_once(places, dying))
+    blown = asyncio.create_task(fuse.blown.wait())
+    await asyncio.wait({work, blown}, return_when=asyncio.FIRST_COMPLETED)
+    blown.cancel()
+    work.cancel()
+    await dying.die()
+    last = Life(places)
+    await last.begin()
+    await last.deletes("old", CHAT, 11)
+    await places.log.publish(Channel.REPLIES, answer(CHAT, 11))
+    await until(lambda: is_over(places))
+    await asyncio.sleep(5)
+    await last.die()
+
+
+async def delete_once(places: Places, life: Life) -> None:
+    await life.begin()
+    await life.deletes("old", CHAT, 11)
+    await until(lambda: is_withdrawn(places))
+    await asyncio.sleep(1)
+
+
+async def is_withdrawn(places: Places) -> bool:
+    return bool(places.telegram.deleted)
+
+
+async def is_over(places: Places) -> bool:
+    reply = await places.log.find(Channel.REPLIES, RequestId(PERSON, CHAT, "11"))
+    return reply is None and await is_withdrawn(places)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_whenever_the_process_dies_a_deleted_question_gets_no_answer(virtually, after) -> None:
+    journals: list[int] = []
+
+    async def count(places: Places) -> None:
+        fuse = Fuse(0, after)
+        await delete(places, fuse)
+        journals.append(len(fuse.journal))
+
+    run(virtually, count)
+    assert journals[0] >= 3
+    for at in range(1, journals[0] + 1):
+
+        async def story(places: Places, at: int = at) -> None:
+            await delete(places, Fuse(at, after))
+            assert len(places.telegram.texts) == 1, at  # the thinking line, which is withdrawn
+            assert set(places.telegram.deleted) == {1001}, at
+
+        run(virtually, story)
+
+
+def test_the_deletion_of_our_thinking_line_leaves_the_question_to_be_answered(virtually) -> None:
+    async def story(places: Places) -> None:
+        await connect(places, Life(places))
+        life = Life(places)
+        await life.begin()
+        await life.deletes("old", CHAT, 1001)
+        await places.log.publish(Channel.REPLIES, answer(CHAT, 11))
+
+        async def is_answered() -> bool:
+            return places.telegram.said_to(CHAT)[-1] == "a secret"
+
+        await until(is_answered, at_most=timedelta(minutes=1))
+        await life.die()
+
+    run(virtually, story)
+
+
+def test_an_edit_changes_nothing() -> None:
+    types = pytest.importorskip("pyrogram").raw.types
+    if not hasattr(types, "UpdateBotEditBusinessMessage"):
+        pytest.skip("this client does not know business connections")
+    message = types.Message(id=5, peer_id=types.PeerUser(user_id=2), date=0, message="bot, changed")
+    assert read_update(types.UpdateBotEditBusinessMessage(connection_id="c", message=message, qts=1), {}) is None
+    deleted = types.UpdateBotDeleteBusinessMessage(
+        connection_id="c", peer=types.PeerUser(user_id=2), messages=[5, 6], qts=1
+    )
+    found = read_update(deleted, {})
+    assert (found.connection_id, found.chat, found.message_ids) == ("c", "2", (5, 6))
