@@ -30,7 +30,8 @@ def sign_in_at(path: Path, key: bytes = b"k" * 256) -> None:
     with closing(sqlite3.connect(path)) as file, file:
         file.executescript(SCHEMA)
         file.execute("INSERT INTO version VALUES (3)")
-        file.execute("INSERT INTO sessions VALUES (2, 1, 0, ?, 0, 7, 0)", (key,))
+        columns = "dc_id, api_id, test_mode, auth_key, date, user_id, is_bot"
+        file.execute(f"INSERT INTO sessions ({columns}) VALUES (2, 1, 0, ?, 0, 7, 0)", (key,))
 
 
 class Scripted(ManualClock):
