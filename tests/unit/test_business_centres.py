@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +36,7 @@ class FakeSession:
 
     def __init__(self, client: Any, *place: Any) -> None:
         self.place = place
+        self.is_started = asyncio.Event()
         self.signed_in = False
         self.stopped = False
         self.calls: list[Any] = []
@@ -44,6 +46,7 @@ class FakeSession:
         await asyncio.sleep(0)
         if self.network.start_errors:
             raise self.network.start_errors.pop()
+        self.is_started.set()
 
     async def invoke(self, query: Any, **_: Any) -> Any:
         if isinstance(query, tuple):
@@ -172,3 +175,20 @@ async def test_whoever_gives_up_waiting_leaves_the_session_to_the_others(network
         gives_up.cancel()
         await waits
     assert len(network.sessions) == 1
+
+
+async def test_a_call_waits_for_a_session_that_is_being_connected_again_but_not_for_long(
+    network, client, monkeypatch
+) -> None:
+    async with open_centres(client) as centres:
+        await centres.invoke("hello", THERE)
+        [there] = network.sessions
+        there.is_started.clear()
+        waits = asyncio.create_task(centres.invoke("hello", THERE))
+        await asyncio.sleep(0)
+        there.is_started.set()
+        await waits
+        there.is_started.clear()
+        monkeypatch.setattr(module, "RECONNECT_TIMEOUT", timedelta(milliseconds=1))
+        with pytest.raises(TimeoutError):
+            await centres.invoke("hello", THERE)

@@ -19,8 +19,10 @@ from edge.userbot.telegram.faults import classify, name
 from events.faults import Fault
 from events.runtime.tasks import cancel, finish, within
 
-OPEN_TIMEOUT = timedelta(seconds=20)
+OPEN_TIMEOUT = timedelta(seconds=10)
 """To exchange a key, connect and sign in. Whoever waits for that tries again later."""
+RECONNECT_TIMEOUT = timedelta(seconds=5)
+"""For a call that comes while a session is being connected again."""
 STOP_TIMEOUT = timedelta(seconds=2)
 SIGN_IN_ATTEMPTS = 3
 """Telegram may take an exported sign-in for invalid, once."""
@@ -62,6 +64,7 @@ class Centres:
             return await self._client.invoke(query, **ONCE)
         opening = self._opening(centre)
         there = await asyncio.shield(opening)
+        await within(RECONNECT_TIMEOUT, there.is_started.wait())
         try:
             result = await _accepted(there.invoke(query, **ONCE))
         except CentreRefused:
