@@ -89,7 +89,8 @@ async def _answer(
         health.not_ready("it signs in to Telegram")
         async with started_client(client) as bot, open_centres(client) as centres:
             session.report_reconnects(client, reconnected=updates.reconnected, revoked=api.revoked)
-            stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
+            # Beside the chats, so that unfinished ones are not without the person who is to answer them.
+            stored = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
             connections = Connections(stored, bot, ask=partial(ask_for_connection, api), retrying=retrying)
             await connections.load()
             telling = Telling(connections, lambda *notice: accounts.notify(*notice), rules)  # noqa: PLW0108 - made below
@@ -111,7 +112,7 @@ async def _answer(
             receiving = Receiving(
                 connections, accounts, leaving, hints, to_owned_message, refused=telling.tell, retrying=retrying
             )
-            watermark = Watermark(stored, bot, retrying=retrying)
+            watermark = Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), bot, retrying=retrying)
             has_run_before = bool(connections.persons)
             catch_up = CatchUp(
                 TelegramUpdatesSource(api, bot, groups=False, bots=False, read_other=read_update),

@@ -1,4 +1,4 @@
-"""The connections of one bot, each kept in the bucket `telegram` under its person."""
+"""The connections of one bot, each kept in the bucket `chats` under its person."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,6 +18,8 @@ from events.records import Records, Stored
 from events.runtime.retrying import Retrying
 
 SCHEMA = 1
+KEY = "connection-"
+"""Before a person in a key, so that none is taken for that of a chat."""
 MAX_TOLD = 20
 MAX_PEERS = 1000
 """People whose access hash is kept for each person, the last that came: it is needed to answer them."""
@@ -108,10 +110,12 @@ class Connections:
     async def load(self) -> None:
         """Load the connections of all persons. One that can't be read is asked for when a message comes through it."""
 
+        prefix = self._key("")
+
         async def take(key: str, stored: Stored) -> None:
-            kept = _read(key, stored.value)
+            kept = _read(key, stored.value) if key.startswith(prefix) else None
             if kept:
-                self._note(key.removeprefix(f"{self._bot}."), kept)
+                self._note(key.removeprefix(prefix), kept)
 
         await self._records.each(f"{self._bot}.", take, retrying=self._retrying)
 
@@ -232,7 +236,7 @@ class Connections:
         return changed
 
     def _key(self, person: str) -> str:
-        return f"{self._bot}.{person}"
+        return f"{self._bot}.{KEY}{person}"
 
     def _note(self, person: str, kept: Kept) -> None:
         self._kept[person] = kept
