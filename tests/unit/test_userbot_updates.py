@@ -103,11 +103,12 @@ async def test_in_a_group_the_sender_is_the_author(client) -> None:
     assert (change.content.chat, change.content.sender) == ("-9", Person("2", frozenset({"anna"}), "A"))
 
 
-async def test_a_message_says_what_it_replies_to(client, updates) -> None:
+@pytest.mark.parametrize(("elsewhere", "expected"), [(None, 3), (types.PeerUser(user_id=4), None)])
+async def test_a_message_says_what_it_replies_to_in_its_chat(client, updates, elsewhere, expected) -> None:
     update = new_message()
-    update.message.reply_to = types.MessageReplyHeader(reply_to_msg_id=3)
+    update.message.reply_to = types.MessageReplyHeader(reply_to_msg_id=3, reply_to_peer_id=elsewhere)
     [change] = await pushed(client, updates, batch(update, users=[user()]))
-    assert change.content.reply_to == 3
+    assert change.content.reply_to == expected
 
 
 async def test_updates_from_before_listening_wait(client, updates) -> None:

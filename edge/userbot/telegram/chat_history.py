@@ -9,6 +9,7 @@ from typing import Any
 from pyrogram import raw
 
 from edge.userbot.telegram.api import CallsTelegram
+from edge.userbot.telegram.incoming import replied
 from edge.userbot.text import visible
 
 DIALOG_PAGE = 100
@@ -90,11 +91,11 @@ def has_outcome(ours: list[Any], question: int, thinking: Collection[str] | None
     That is a reply to one of our replies to it. A direct reply is one too unless it is a line of `thinking`; with
     `thinking` None, no direct reply counts.
     """
-    direct = [message for message in ours if _replied(message) == question]
+    direct = [message for message in ours if replied(message) == question]
     lines = {visible(line) for line in thinking or ()}
     if thinking is not None and any(visible(message.message) not in lines for message in direct):
         return True
-    return not {message.id for message in direct}.isdisjoint(map(_replied, ours))
+    return not {message.id for message in direct}.isdisjoint(map(replied, ours))
 
 
 def written_by_us(messages: Iterable[Any], *, own_chat: bool) -> list[Any]:
@@ -110,9 +111,5 @@ def is_same(message: Any, text: str, reply_to: int | None) -> bool:
     """Return whether `message` has this text and replies to `reply_to`, or to none as that was deleted."""
     if visible(message.message) != visible(text):
         return False
-    replied = _replied(message)
-    return replied == reply_to or (replied is None and reply_to is not None and message.id > reply_to)
-
-
-def _replied(message: Any) -> int | None:
-    return getattr(message.reply_to, "reply_to_msg_id", None)
+    target = replied(message)
+    return target == reply_to or (target is None and reply_to is not None and message.id > reply_to)

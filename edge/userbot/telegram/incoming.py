@@ -32,7 +32,7 @@ def _own(account: str, message: Any, *, groups: bool) -> OwnMessage | None:
         # What is forwarded are not the owner's words.
         text="" if message.fwd_from else message.message or "",
         date=datetime.fromtimestamp(message.date, UTC),
-        reply_to=_replied(message),
+        reply_to=replied(message),
     )
 
 
@@ -56,12 +56,15 @@ def to_incoming(account: str, message: Any, users: Mapping[int, Any], *, groups:
         date=datetime.fromtimestamp(message.date, UTC),
         forwarded=message.fwd_from is not None,
         sender=_person(sender, user),
-        reply_to=_replied(message),
+        reply_to=replied(message),
     )
 
 
-def _replied(message: Any) -> int | None:
-    return getattr(message.reply_to, "reply_to_msg_id", None)
+def replied(message: Any) -> int | None:
+    """Return the id of the message that another replies to, None if there is none in this chat."""
+    header = message.reply_to
+    elsewhere = getattr(header, "reply_to_peer_id", None)
+    return None if elsewhere else getattr(header, "reply_to_msg_id", None)
 
 
 def active_names(one: str | None, several: Iterable[Any] | None) -> frozenset[str]:
