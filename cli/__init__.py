@@ -24,12 +24,16 @@ def main() -> None:
 
     # What is imported stays in memory: `start` turns the collector on when all of it is imported.
     gc.disable()
-    signals = Signals(service=any(word in SERVICES for word in sys.argv[1:2]))
+    signals = Signals(service=_is_service(sys.argv[1:]))
     signals.listen()
     process = _begin_early()
     from cli.program import run  # noqa: PLC0415 - slow to import
 
     run(signals, process)
+
+
+def _is_service(words: list[str]) -> bool:
+    return any(word in SERVICES for word in words[:1]) and "--check" not in words
 
 
 def _answer_quickly() -> int | None:

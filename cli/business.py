@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import click
 
+from cli.faults import Interrupted
 from edge.business import app
 from edge.business.settings import BusinessSettings
 from edge.business.telegram.check import check
@@ -21,6 +22,7 @@ async def main(
 ) -> None:
     """Run until `stop` is set, or the check is done. Raises TimokhaError."""
     if settings.check:
-        await until_stopped(stop, check(settings, click.echo))
+        if not await until_stopped(stop, check(settings, click.echo)):
+            raise Interrupted("stopped before the last step; what was tested is above")
     else:
         await app.main(settings, telemetry, stop, read_anew=read_anew)

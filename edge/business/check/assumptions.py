@@ -20,6 +20,7 @@ class Assumption(Enum):
     UNKNOWN_CONNECTION = "getBotBusinessConnection refuses an unknown id with CONNECTION_ID_INVALID", ASK
     FROM_PERSON = "what the person writes comes as updateBotNewBusinessMessage, marked as outgoing", NEW_MESSAGE
     TO_PERSON = "what others write to the person comes as updateBotNewBusinessMessage", NEW_MESSAGE
+    HASHES = "these updates come with the people of the chat, each with an access hash", f"{CORE}/api/peers"
     COUNTED_BY_QTS = "each of these updates raises qts by one", UPDATES
     DIFFERENCE = "getDifference with an earlier qts gives the same updates again", UPDATES
     SILENT_CHAT = "a chat without a message to the person in 24 hours is refused: BUSINESS_PEER_USAGE_MISSING", SEND

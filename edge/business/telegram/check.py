@@ -50,8 +50,8 @@ async def check(
     asked: Callable[[Task], None] = lambda _task: None,
     patience: timedelta = PATIENCE,
     settling: timedelta = SETTLING,
-) -> None:
-    """Test every assumption, and tell each result by `say`. Nothing is stored.
+) -> bool:
+    """Test every assumption, and tell each result by `say`; return True if all held. Nothing is stored.
 
     `asked` is called after the person was asked to do something. Raises AssumptionsFailed unless all held.
     """
@@ -68,3 +68,4 @@ async def check(
             await Check(bot, report, ask, ask.word, patience, settling).run()
     if not report.finish():
         raise AssumptionsFailed("not everything held; docs/business.md says what rests on it")
+    return True

@@ -73,6 +73,10 @@ class CheckedBot:
         """Return how calls name a user who came with an update."""
         return types.InputPeerUser(user_id=user_id, access_hash=self._hashes.get(user_id, 0))
 
+    def has_hash(self, user_id: int) -> bool:
+        """Return whether the user came with an access hash."""
+        return bool(self._hashes.get(user_id))
+
     @property
     def counted(self) -> list[int]:
         """Return the qts of the updates so far."""

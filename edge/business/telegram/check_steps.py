@@ -99,6 +99,8 @@ class Check:
         if update is None:
             return 0
         partner = int(update.message.peer_id.user_id)
+        without = [who for who in (partner, self.connection.user_id) if not self.bot.has_hash(who)]
+        self.report.judge(Assumption.HASHES, not without, f"none of {without}" if without else "")
         refusal = await self._chat(partner).refusal("too early")
         self.report.expect(Assumption.SILENT_CHAT, "BUSINESS_PEER_USAGE_MISSING", refusal)
         return partner
