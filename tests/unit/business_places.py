@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.business.connect_hints import ConnectHints
 from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessagesDeleted
-from edge.business.connections import Connections, Kept
+from edge.business.connections import KEY, Connections, Kept
 from edge.business.leaving import Leaving, PersonsDeparture
 from edge.business.receiving import Receiving
 from edge.userbot.chat.incoming import Incoming
@@ -94,7 +94,7 @@ class Places:
         return Connection(id_, PERSON, 2, self.now.replace(microsecond=0) + made, is_enabled, True)
 
     async def kept(self) -> Kept | None:
-        stored = await self.bucket.load(f"{BOT}.{PERSON}")
+        stored = await self.bucket.load(f"{BOT}.{KEY}{PERSON}")
         return Kept.model_validate_json(stored.value) if stored else None
 
     async def stored(self) -> dict[str, list[str]]:

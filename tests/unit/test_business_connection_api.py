@@ -37,9 +37,15 @@ class Deletion:
     """A call that deletes messages."""
 
 
+class Typing:
+    """A call that shows an action."""
+
+
 @pytest.fixture(autouse=True)
 def _functions(monkeypatch: pytest.MonkeyPatch) -> None:
-    functions = SimpleNamespace(InvokeWithBusinessConnection=Wrapped, messages=SimpleNamespace(DeleteMessages=Deletion))
+    functions = SimpleNamespace(
+        InvokeWithBusinessConnection=Wrapped, messages=SimpleNamespace(DeleteMessages=Deletion, SetTyping=Typing)
+    )
     monkeypatch.setattr(connection_api, "functions", functions)
 
 
