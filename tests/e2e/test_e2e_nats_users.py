@@ -32,6 +32,8 @@ ACCOUNTS = (Path(__file__).parents[2] / "deploy/nats-accounts.conf").read_text()
 
 SELDOM = {
     ("setup", "$JS.SNAPSHOT.>"),  # `nats account backup`
+    ("userbot", "$JS.API.STREAM.PURGE.KV_chats"),  # `timokha business`, when a person leaves: test_e2e_business_leaving
+    ("userbot", "$JS.API.CONSUMER.DELETE.REPLIES.*"),
     ("generate", "timokha.progress.*.*.*.*"),  # while an answer grows
     ("generate", "$JS.API.STREAM.MSG.GET.REPLIES"),  # when a request comes a second time
     ("bridge", "$JS.API.STREAM.MSG.GET.REPLIES"),

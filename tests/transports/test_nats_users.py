@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
+from nats.js.errors import NotFoundError
 from pydantic import SecretStr
 
 from cli.demo.nats_server import EmbeddedServer
@@ -39,10 +40,12 @@ NOBODYS = [
     "$JS.API.STREAM.PURGE.REQUESTS",
     "$JS.API.STREAM.DELETE.REPLIES",
     "$JS.API.STREAM.DELETE.KV_chats",
-    "$JS.API.STREAM.PURGE.KV_chats",
+    "$JS.API.STREAM.PURGE.KV_marks",
+    "$JS.API.STREAM.PURGE.KV_telegram",
     "$JS.API.STREAM.UPDATE.REQUESTS",
     "$JS.API.STREAM.CREATE.MINE",
     "$JS.API.CONSUMER.DELETE.REQUESTS.generate",
+    "$JS.API.CONSUMER.DELETE.REPLIES.edge-rabbitmq",
     "$JS.API.CONSUMER.DURABLE.CREATE.REPLIES.edge-1",
     "$JS.API.CONSUMER.CREATE.REQUESTS",
     "$JS.API.CONSUMER.CREATE.REQUESTS.generate.timokha.requests.*.*.*.*",
@@ -75,6 +78,8 @@ THE_CONVERSATIONS = [
     "$JS.API.STREAM.MSG.GET.KV_telegram",
     "$JS.API.STREAM.MSG.GET.KV_marks",
     "$JS.API.STREAM.MSG.DELETE.KV_marks",
+    "$JS.API.STREAM.PURGE.KV_chats",
+    "$JS.API.CONSUMER.DELETE.REPLIES.edge-1",
     "$KV.chats.1.2",
     "$KV.telegram.1",
     "$KV.marks.unfinished.1.2",
@@ -129,6 +134,8 @@ FORBIDDEN = {
         "$KV.bridge.1",
         "$JS.API.STREAM.MSG.DELETE.KV_chats",
         "$JS.API.STREAM.MSG.DELETE.KV_marks",
+        "$JS.API.STREAM.PURGE.KV_chats",
+        "$JS.API.CONSUMER.DELETE.REPLIES.edge-1",
         "$JS.API.STREAM.MSG.GET.KV_telegram",
         "$JS.API.STREAM.MSG.GET.KV_bridge",
         "$JS.API.CONSUMER.MSG.NEXT.REQUESTS.generate",
@@ -223,6 +230,21 @@ async def test_the_edge_can_not_publish_a_reply(as_user, set_up):
             with pytest.raises(TransportError, match=f"may not publish to timokha.{channel.value}.1.2.3.0; NATS_USER"):
                 await hasty.publish(channel, reply)
             assert await hasty.find(channel, RequestId("1", "2", "3")) is None
+
+
+async def test_the_edge_can_remove_what_is_stored_about_a_person_who_has_left(as_user, set_up):
+    async with as_user("userbot", process="business") as js:
+        topology = Topology(js, retrying=Retrying(SystemClock(), Random()))
+        await topology.ensure_edge("7")
+        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+        await records.remove("7.2", await records.save("7.2", b"secret", None))
+        assert await records.load("7.2") is None
+        for _ in range(2):
+            await topology.drop_edge("7")
+        with pytest.raises(NotFoundError):
+            await js.consumer_info("REPLIES", "edge-7")
+        await topology.ensure_edge("7")
+        assert await js.consumer_info("REPLIES", "edge-7")
 
 
 IMPORTED = {

@@ -13,7 +13,9 @@ COLUMNS = {
     "reads every message of": "$JS.API.STREAM.MSG.GET.",
     "takes from": "$JS.API.CONSUMER.MSG.NEXT.",
     "erases messages of": "$JS.API.STREAM.MSG.DELETE.",
+    "removes records of": "$JS.API.STREAM.PURGE.",
     "makes consumers on": "$JS.API.CONSUMER.CREATE.",
+    "deletes consumers on": "$JS.API.CONSUMER.DELETE.",
 }
 LOOKS = ("$JS.API.INFO", "$JS.API.STREAM.INFO.", "$JS.API.CONSUMER.INFO.", "$JS.ACK.", "_R_.>")
 """What the table leaves out: looking at what there is, confirming what was taken, answering who has asked."""
