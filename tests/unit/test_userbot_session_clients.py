@@ -3,13 +3,12 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from pyrogram.storage.sqlite_storage import SQLiteStorage
 
 from edge.userbot.telegram.session_file import account_of
-from tests.unit.test_userbot_session import client, made, refused, wrong
+from tests.unit.test_userbot_session import client, made, wrong
 
 PYROGRAM, KURIGRAM = 3, 7
 """Versions of their files."""
@@ -34,19 +33,12 @@ OF_KURIGRAM = OF_PYROGRAM.replace("username TEXT, ", "") + ADDED_BY_KURIGRAM
 PEER = (2, 77, "user", "anna", None)
 
 
-def test_a_file_that_kurigram_has_made_is_no_file_of_pyrograms(tmp_path: Path) -> None:
-    path = made(tmp_path / "owner.session", version=KURIGRAM, schema=OF_KURIGRAM)
-    if SQLiteStorage.VERSION < KURIGRAM:
-        refused(path, "made by kurigram", "sign in again")
-    else:
-        assert client(path)
-        assert wrong(path) == []
-
-
 @pytest.mark.parametrize(
-    ("version", "schema"), [(PYROGRAM, OF_PYROGRAM), (KURIGRAM, OF_PYROGRAM + ADDED_BY_KURIGRAM)], ids=["new", "used"]
+    ("version", "schema"),
+    [(PYROGRAM, OF_PYROGRAM), (KURIGRAM, OF_PYROGRAM + ADDED_BY_KURIGRAM), (KURIGRAM, OF_KURIGRAM)],
+    ids=["pyrogram's", "pyrogram's, used by kurigram", "kurigram's"],
 )
-def test_a_file_that_pyrogram_has_made_is_read_by_both_whichever_has_used_it(tmp_path, version, schema) -> None:
+def test_a_session_file_is_used_by_both_clients_whichever_made_it_and_used_it_last(tmp_path, version, schema) -> None:
     path = made(tmp_path / "owner.session", version=version, schema=schema)
     assert wrong(path) == []
     assert asyncio.run(_used(client(path))) == 77

@@ -61,6 +61,7 @@ def make_client(settings: UserbotSettings) -> Client:
     os.umask(0o077)
     if path.exists():
         path.chmod(0o600)
+        session_file.adopt(path)
     return Client(path.name.removesuffix(SESSION_SUFFIX), workdir=str(path.parent), **common)
 
 

@@ -138,10 +138,9 @@ def _check_place(path: Path) -> None:
 def _read(path: Path, file: sqlite3.Connection) -> int | None:
     file.execute("BEGIN IMMEDIATE")
     (version,) = file.execute("SELECT number FROM version").fetchone() or (0,)
-    if not _is_readable(file, version):
+    if not 0 < version <= _newest_version():
         raise SettingsError(
-            f"USERBOT_SESSION: {path} was made by {_maker(version)} (version {version}) and can't be read without it;"
-            f" {how_to_replace_session(path)}"
+            f"USERBOT_SESSION: {path} was made by another program (version {version}); {how_to_replace_session(path)}"
         )
     row = file.execute("SELECT dc_id, auth_key, user_id FROM sessions").fetchone()
     file.execute("ROLLBACK")
@@ -152,19 +151,25 @@ def _read(path: Path, file: sqlite3.Connection) -> int | None:
     return int(row[2])
 
 
-def _maker(version: int) -> str:
-    return "kurigram" if version in KURIGRAM_VERSIONS else "another program"
-
-
-def _is_readable(file: sqlite3.Connection, version: int) -> bool:
-    """Return whether the installed client can read a file of this version.
-
-    kurigram opens files of pyrogram's and brings them to its version. It adds to them and takes nothing away, so that
-    pyrogram can read such a file again, but none that kurigram has made.
-    """
-    if version < 1 or find_spec("pyrogram") is None:
-        return version >= 1
+def _newest_version() -> int:
+    """Return the newest version of a file that the installed client can use, if need be after `adopt`."""
+    newest = KURIGRAM_VERSIONS[-1]
+    if find_spec("pyrogram") is None:
+        return newest
     from pyrogram.storage.sqlite_storage import SQLiteStorage  # noqa: PLC0415 - doctor works without
 
-    columns = {name for (_, name, *_) in file.execute("PRAGMA table_info(peers)")}
-    return version <= SQLiteStorage.VERSION or (version in KURIGRAM_VERSIONS and "username" in columns)
+    return max(newest, SQLiteStorage.VERSION)
+
+
+def adopt(path: Path) -> None:
+    """Let pyrogram use a file that kurigram has made. Raises SettingsError or SessionInUse.
+
+    Its peers lack pyrogram's column of usernames, which kurigram ignores: it has a table for them. What kurigram adds
+    to a file of pyrogram's does not disturb that one.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as file, file:
+            if "username" not in {name for (_, name, *_) in file.execute("PRAGMA table_info(peers)")}:
+                file.execute("ALTER TABLE peers ADD username TEXT")
+    except sqlite3.Error as error:
+        raise explain_error(error, path) from None
