@@ -58,7 +58,7 @@ async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, caps
             monkeypatch.setenv(name, value)
         await main(DoctorSettings.read(nats_url=nats_server.url), noop_telemetry(), asyncio.Event())
     shown = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in shown] == ["ok", "ok", "ok", "note", "ok", "ok", "ok"]
+    assert [line.split()[0] for line in shown] == ["ok", "ok", "ok", "note", "ok", "ok", "ok", "ok"]
 
 
 async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(nats_server, capsys):

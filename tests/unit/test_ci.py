@@ -59,6 +59,33 @@ def test_without_another_one_there_is_none(pythons):
 
 
 def test_the_main_run_is_last_and_its_summary_closes_the_output():
-    runs = re.findall(r"^(make \S+|on_second_python)(?= )", SCRIPT, re.MULTILINE)
-    assert runs == ["make check", "on_second_python", "make test"]
+    runs = re.findall(r"^ *(make \S+|on_second_python|with_kurigram)(?=.* \|\| status)", SCRIPT, re.MULTILINE)
+    assert runs == ["make set-up-dev", "make check", "on_second_python", "with_kurigram", "make test"]
     assert SCRIPT.rstrip().splitlines()[-1] == 'exit "$status"'
+
+
+def ran_with_kurigram(tmp_path):
+    """What the share for kurigram asks of make."""
+    share = re.search(r"^with_kurigram\(\) \{.*?^\}$", SCRIPT, re.MULTILINE | re.DOTALL)
+    assert share
+    script = (
+        f"set -euo pipefail\nparallel='-n 4'\nmake() {{ printf '%s\\n' \"$@\" >asked; }}\n{share[0]}\nwith_kurigram"
+    )
+    subprocess.run(["/bin/bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    return (tmp_path / "asked").read_text()
+
+
+def test_the_sandbox_and_a_conversation_run_with_kurigram_too(tmp_path):
+    asked = ran_with_kurigram(tmp_path)
+    assert asked.startswith("test\nCLIENT=kurigram\nARGS=-q -n 4 ")
+    paths = re.findall(r"tests/\S+", asked)
+    assert {"tests/sandbox", "tests/e2e/test_e2e_conversation.py"} <= set(paths)
+    assert [path for path in paths if not (Path(__file__).parents[2] / path).exists()] == []
+
+
+def test_what_the_second_python_leaves_out_is_there():
+    """A name that matches nothing any more would leave out nothing."""
+    names = re.search(r"for name in (.+); do\n +left_out", SCRIPT)
+    assert names
+    for name in names[1].split():
+        assert list((Path(__file__).parent).glob(f"*{name}*")), name
