@@ -3,6 +3,7 @@
 import pytest
 
 from cli.settings import DeadLetterSettings
+from edge.business.settings import BusinessSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
 from events.setting_problems import without_passwords
@@ -113,3 +114,7 @@ def test_a_bot_that_needs_approval_needs_an_owner(wanted):
     UserbotSettings.read(**NEEDED, **wanted, bot_token="1:x", owner="7")
     UserbotSettings.read(**NEEDED, **wanted)
     UserbotSettings.read(**NEEDED, bot_token="1:x")
+
+
+def test_answers_for_connected_persons_need_no_owner_to_be_approved():
+    assert BusinessSettings.read(**NEEDED, approve="all", bot_token="1:x").wants_approval
