@@ -14,7 +14,7 @@ from edge.business.connections import Connections
 from edge.business.reasons import Reason
 from edge.business.telegram import connection_api
 from edge.business.telegram.connection_api import ConnectionApi
-from edge.userbot.driving.messenger import FloodWaited, Undeliverable
+from edge.userbot.driving.messenger import FloodWaited, Undeliverable, UnknownAnswer
 from edge.userbot.telegram.api import CallRefused
 from events.memory import MemoryRecords
 from events.runtime.clock import SystemClock
@@ -57,7 +57,7 @@ class Telegram:
     known: dict[str, Connection] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     calls: list[tuple[str, Any, int]] = field(default_factory=list)
-    flooded: bool = False
+    fails: Exception | None = None
 
     async def ask(self, connection_id: str) -> Connection:
         self.asked.append(connection_id)
@@ -67,8 +67,8 @@ class Telegram:
 
     async def at_centre(self, wrapped: Wrapped, centre: int) -> str:
         self.calls.append((wrapped.connection_id, wrapped.query, centre))
-        if self.flooded:
-            raise FloodWaited(timedelta(seconds=1))
+        if self.fails:
+            raise self.fails
         if reason := self.refuses.get(wrapped.connection_id):
             raise CallRefused(reason)
         return "done"
@@ -176,10 +176,19 @@ def test_if_none_comes_the_call_is_refused_and_the_person_told(virtually) -> Non
 
 
 async def test_a_flood_wait_is_no_refusal() -> None:
-    made = await calling(FIRST, flooded=True)
+    made = await calling(FIRST, fails=FloodWaited(timedelta(seconds=1)))
     with pytest.raises(FloodWaited):
         await made.api().invoke("hello")
     assert made.told == []
+
+
+async def test_after_an_answer_that_is_not_known_the_next_try_goes_where_the_connection_is_now() -> None:
+    made = await calling(FIRST, fails=UnknownAnswer("303"), known={"a": replace(FIRST, dc_id=4)})
+    with pytest.raises(UnknownAnswer):
+        await made.api().invoke("hello")
+    made.telegram.fails = None
+    await made.api().invoke("hello")
+    assert [centre for _, _, centre in made.telegram.calls] == [2, 4]
 
 
 async def test_access_hashes_are_those_of_the_persons_own_chats() -> None:

@@ -58,9 +58,10 @@ def test_what_went_through_the_connection_is_ours_and_what_did_not_is_the_person
         (message("/pause", chat=5, sender=5), []),
         (message("", sender=6), [user(6)]),
         (message("hi", sender=6), [user(6, bot=True)]),
+        (message("bot, hi", sender=6, via_business_bot_id=8), [user(6)]),
         (types.MessageEmpty(id=3), []),
     ],
-    ids=["Telegram's greeting", "Saved Messages", "media without words", "a bot's", "empty"],
+    ids=["Telegram's greeting", "Saved Messages", "media without words", "a bot's", "through a connected bot", "empty"],
 )
 def test_what_changes_nothing_is_left_out(found, users) -> None:
     assert read(found, *users) is None

@@ -11,11 +11,13 @@ from pyrogram import raw
 from edge.business.connections import Connections, Kept
 from edge.business.reasons import CONNECTION_INVALID, NO_RIGHT_TO_REPLY, NOT_CONNECTED, Reason, reason_of
 from edge.business.telegram.centres import Centres
-from edge.userbot.driving.messenger import Undeliverable
+from edge.userbot.driving.messenger import Undeliverable, UnknownAnswer
 from edge.userbot.telegram.api import CallRefused, TelegramApi
 
 functions: Any = raw.functions
 
+STALE = {CONNECTION_INVALID, "DC_ID_INVALID"}
+"""What is known of the connection is out of date."""
 RENEWAL_PATIENCE = timedelta(seconds=5)
 """How long to wait for the update about another connection after one has become invalid, e.g. by a change of rights."""
 
@@ -77,8 +79,12 @@ class ConnectionApi:
         kept = self._usable()
         try:
             return await self._api.invoke(query, call=self._through(kept))
+        except UnknownAnswer:
+            # E.g. a redirection to another data centre: the call is tried again, perhaps there.
+            await self._ask_again(kept)
+            raise
         except CallRefused as error:
-            if error.reason != CONNECTION_INVALID:
+            if error.reason not in STALE:
                 raise
         await self._renew(kept)
         return await self._api.invoke(query, call=self._through(self._usable()))
@@ -107,7 +113,11 @@ class ConnectionApi:
         log.warning("connection.invalid", account=self.account, connection=kept.connection_id)
         if not kept.is_same(self._connections.of(self.account)):
             return
-        with suppress(Undeliverable):  # Telegram does not know it at all
-            await self._connections.ask_again(kept.connection_id)
+        await self._ask_again(kept)
         if not await self._connections.changed(self.account, kept, patience=RENEWAL_PATIENCE):
             raise CallRefused(CONNECTION_INVALID)
+
+    async def _ask_again(self, kept: Kept) -> None:
+        """Keep what Telegram says of the connection now, if it knows it. Raises MessengerError."""
+        with suppress(Undeliverable):
+            await self._connections.ask_again(kept.connection_id)

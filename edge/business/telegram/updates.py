@@ -52,8 +52,8 @@ def to_owned_message(person: str, content: BusinessMessage) -> Message | None:
     message = to_message(person, content.message, content.users, groups=False, bots=False)
     if message is None or message.chat == person:
         return None
-    if isinstance(message, Incoming):
-        return message
+    if isinstance(message, Incoming):  # another connected bot's, or ours as the other person's, is a bot's
+        return None if content.message.via_business_bot_id else message
     if content.message.offline:
         return None
     return replace(message, is_ours=True) if content.message.via_business_bot_id else message

@@ -44,12 +44,13 @@ class TelegramMessenger:
         self._send_limiter = AsyncLimiter(rate, 1)
         self._look_limiter = AsyncLimiter(rate, 1)
         self._live_drafts = LiveDrafts(api)
-        self._chat_limiter = lru_cache(maxsize=MAX_CHAT_LIMITERS)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
+        self._chat_limiter = _chat_limiters()
 
     def through(self, api: CallsTelegram, peers: Peers) -> Self:
-        """Return a messenger whose calls go through `api` to `peers`, and that shares the limits of this one."""
+        """Return a messenger whose calls go through `api` to `peers`. It shares the limits for all chats together."""
         other = copy(self)
         other._api, other._peers, other._live_drafts = api, peers, LiveDrafts(api)
+        other._chat_limiter = _chat_limiters()
         return other
 
     async def send(
@@ -215,6 +216,11 @@ class TelegramMessenger:
             failed = await self._api.invoke_quietly(query)
         if failed:
             log.debug("telegram.typing_failed", chat=chat, error=failed)
+
+
+def _chat_limiters() -> Callable[[str], AsyncLimiter]:
+    """Return what has a limiter for each chat."""
+    return lru_cache(maxsize=MAX_CHAT_LIMITERS)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
 
 def _row(buttons: Sequence[Button]) -> Any:
