@@ -82,7 +82,7 @@ async def stored(js: JetStream, person: Account) -> list[str]:
 
 async def until_erased(js: JetStream, person: Account) -> None:
     async with asyncio.timeout(WAIT):
-        while await stored(js, person):
+        while await stored(js, person):  # noqa: ASYNC110 - a store
             await asyncio.sleep(0.1)
 
 
