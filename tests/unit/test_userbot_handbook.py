@@ -30,6 +30,7 @@ NOT_FOR_THE_DIAGRAM = {
     Effect.OWN,
     Effect.OWNER_WROTE,
     Effect.OWNER_TOOK_OVER,
+    Effect.QUESTION_DELETED,
     Effect.ORDERED,
     Effect.TOO_MANY_ORDERS,
 }
@@ -112,5 +113,13 @@ def test_what_refused_people_see_is_quoted_as_it_is() -> None:
 
 def test_the_silences_have_every_rule_and_everything_the_owner_does() -> None:
     silences = CHAPTERS["Silences"]
-    words = {*BY_RULE, Effect.OWNER_TOOK_OVER, Effect.CANCELLED, Effect.IGNORED_BUSY, "rejected", "expired"}
+    words = {
+        *BY_RULE,
+        Effect.OWNER_TOOK_OVER,
+        Effect.QUESTION_DELETED,
+        Effect.CANCELLED,
+        Effect.IGNORED_BUSY,
+        "rejected",
+        "expired",
+    }
     assert [word for word in words if not re.search(rf"\b{word}\b", silences)] == []
