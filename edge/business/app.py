@@ -99,7 +99,9 @@ async def _answer(
                 api,
                 rate=settings.sends_per_second,
                 on_updates=updates.take,
-                through=partial(ConnectionApi, api, centres, connections, refused=telling.tell),
+                through=partial(
+                    ConnectionApi, api, centres, connections, refused=telling.tell, fetch_missed=updates.reconnected
+                ),
             )
             accounts = Accounts(
                 EdgeContext(js, settings, rules, telemetry, retrying, time.clock_offset),

@@ -101,6 +101,8 @@ async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offi
         await made.start("business", "generate")
         await made.logged("business.ready", by="business")
         yield Office(made, early)
+        assert await made.processes["business"].stop()
+        assert made.processes["business"].exit_code == 0
         log = made.log("business")
         assert "Traceback" not in log
         assert '"why": "gap"' not in log  # what is deleted in a person's chats is no change of the bot's
@@ -143,6 +145,17 @@ async def test_what_is_sent_after_a_change_of_the_connection_goes_through_the_ne
     await office.product.until(lambda: office.written(person, visitor))
     office.connect(person, dc_id=OTHER)
     await office.answered(person, visitor, "как дела?")
+
+
+async def test_a_change_of_the_connection_of_which_no_update_came_is_fetched(office: Office) -> None:
+    person, visitor, faults = office.person(), office.product.visitor(), office.product.telegram.faults
+    office.asks(visitor, person, "Тимоха, как дела?")
+    await office.product.until(lambda: office.written(person, visitor))
+    faults.suppress_pushes(office.bot.id, times=100)
+    office.connect(person)
+    faults.suppress_pushes(office.bot.id, times=-100)
+    await office.answered(person, visitor, "как дела?")
+    assert office.told(person) == []
 
 
 async def test_two_persons_chats_have_nothing_in_common(office: Office) -> None:

@@ -28,7 +28,7 @@ class ConnectionApi:
     """Has the part of `TelegramApi` that a messenger needs, but through the connection of `person`.
 
     `refused` is called with the reason when Telegram or the person does not allow a call, so that the person gets to
-    know.
+    know. `fetch_missed`: has updates that may have been missed fetched.
     """
 
     is_bot = True
@@ -43,11 +43,13 @@ class ConnectionApi:
         person: str,
         *,
         refused: Callable[[str, Reason], Awaitable[None]],
+        fetch_missed: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
         self._centres = centres
         self._connections = connections
         self._refused = refused
+        self._fetch_missed = fetch_missed
         self.account = person
 
     async def invoke(self, query: Any) -> Any:
@@ -114,6 +116,7 @@ class ConnectionApi:
         if not kept.is_same(self._connections.of(self.account)):
             return
         await self._ask_again(kept)
+        self._fetch_missed()
         if not await self._connections.changed(self.account, kept, patience=RENEWAL_PATIENCE):
             raise CallRefused(CONNECTION_INVALID)
 
