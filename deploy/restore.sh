@@ -9,7 +9,7 @@ set -eu
 exec <"$1"
 cd -P "$(dirname "$0")/.."
 export COMPOSE_PROFILES="*" # all services that run
-services="nats userbot sandbox-userbot generate rabbitmq-worker bridge"
+services="nats userbot business sandbox-userbot generate rabbitmq-worker bridge"
 
 in_nats() { docker compose run --rm --no-deps -T --entrypoint sh nats -eu -c "$1"; }
 

@@ -20,7 +20,7 @@ CLASSES = sorted(
     {Settings, ProcessSettings, RabbitMQSettings, *(command.settings for command in COMMANDS.values())},
     key=lambda settings: settings.__name__,
 )
-NEEDED = {"api_id": 1, "api_hash": "x", "id": "1.2.3.0"}
+NEEDED = {"api_id": 1, "api_hash": "x", "bot_token": "1:x", "id": "1.2.3.0"}
 """Values of required fields that are no paths."""
 NOT_RESOLVED_HERE = {"session": "a file or a session string; `session_file` is whole"}
 SAYS_PATH = re.compile(r"\b(file|directory|folder|path|PEM)\b", re.IGNORECASE)

@@ -8,6 +8,7 @@ import pytest
 from edge.userbot import app
 from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.telegram import session
 from edge.userbot.telegram.api import SessionRevoked
 from events.errors import TransportUnreachable
 from events.runtime.tasks import within
@@ -90,4 +91,4 @@ async def test_a_revoked_session_ends_the_edge_although_the_rest_loses_its_cance
     revoked = asyncio.Event()
     revoked.set()
     with pytest.raises(SessionRevoked):
-        await within(LIMIT, app.run_all(deaf_edge(2), app._until_revoked(revoked)))
+        await within(LIMIT, app.run_all(deaf_edge(2), session.until_revoked(revoked)))
