@@ -81,8 +81,8 @@ async def test_at_the_prompt_for_the_password_which_is_not_echoed(tmp_path) -> N
 async def test_a_person_signs_in_with_phone_code_and_a_password_that_is_not_shown(tmp_path) -> None:
     async with product(tmp_path) as made, signing_in(made, tmp_path) as (terminal, process):
         await give_phone_and_code(made, terminal)
-        await terminal.answers("Enter password", "wrong")
-        await terminal.answers("Enter password", PASSWORD, times=2)
+        await terminal.answers("password (empty to recover)", "wrong")
+        await terminal.answers("password (empty to recover)", PASSWORD, times=2)
         await terminal.shows("userbot.ready")
         assert PASSWORD not in terminal.screen
         process.terminate()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pyrogram import Client
+from pyrogram.errors import FloodWait, InternalServerError
 from pyrogram.raw import functions, types
 from pyrogram.session import Session
 
@@ -17,12 +18,15 @@ from edge.sandbox.visitor import connect
 from edge.userbot.telegram import client_differences, pyrogram_repairs
 from edge.userbot.telegram.faults import BadMessage, TransportRefused
 from edge.userbot.telegram.pyrogram_session import KEY_ATTEMPTS, RECONNECT_PAUSES
+from edge.userbot.telegram.server import use_server
 from edge.userbot.telegram.session import report_reconnects
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
 PATIENCE = 20
 HOUR = timedelta(hours=1)
+MORE_THAN_BUFFERS_TAKE = 32 * 2**20
+"""Bytes."""
 
 
 class HastyClock(SystemClock):
@@ -55,10 +59,10 @@ async def client(clock: HastyClock, telegram: Sandbox, anna: Account, boris: Acc
         yield client
 
 
-async def send(client: Client, random_id: int = 7) -> Any:
+async def send(client: Client, random_id: int = 7, *, retries: int = 0) -> Any:
     peer = await client.resolve_peer("boris")
     query = functions.messages.SendMessage(peer=peer, message="once", random_id=random_id)
-    return await client.invoke(query, retries=0, timeout=5)
+    return await client.invoke(query, retries=retries, timeout=5)
 
 
 def texts(telegram: Sandbox, anna: Account, boris: Account) -> list[str]:
@@ -105,6 +109,29 @@ async def test_notifications_without_end_end_the_call(telegram, client, anna, co
     telegram.faults.notify_bad_message(anna.id, code, method="updates.GetState", times=1000)
     with pytest.raises(BadMessage):
         await client.invoke(functions.updates.GetState(), retries=0, timeout=5)
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+async def test_a_call_is_made_once_more_than_its_retries_and_ends_with_telegrams_own_error(
+    telegram, client, anna, clock, retries
+) -> None:
+    clock.slept.clear()
+    telegram.faults.refuse(anna.id, 500, "RANDOM_ID_DUPLICATE", times=retries + 1)
+    with pytest.raises(InternalServerError, match="RANDOM_ID_DUPLICATE"):
+        await send(client, retries=retries)
+    assert len(clock.slept) == retries
+    await send(client, retries=0)
+
+
+async def test_a_flood_wait_is_waited_for_by_the_client_itself_only_if_it_may(telegram, client, anna, clock) -> None:
+    clock.slept.clear()
+    telegram.faults.refuse(anna.id, 420, "FLOOD_WAIT_30", method="updates.GetState", times=2)
+    with pytest.raises(FloodWait):
+        await client.invoke(functions.updates.GetState(), retries=0, sleep_threshold=0)
+    assert clock.slept == []
+    state = await client.invoke(functions.updates.GetState(), retries=0, sleep_threshold=60)
+    assert isinstance(state, types.updates.State)
+    assert clock.slept == [timedelta(seconds=30)]
 
 
 OFF = [-HOUR, HOUR, -timedelta(seconds=100), timedelta(seconds=200)]
@@ -169,6 +196,26 @@ async def test_a_connection_that_is_not_made_yet_can_be_used_and_closed(client) 
         await session.send(functions.Ping(ping_id=0))
     assert await session.connection.recv() is None
     await session.stop()
+
+
+async def test_a_connection_whose_packets_nobody_reads_can_be_closed(telegram, client) -> None:
+    done = asyncio.Event()
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=1) as server:
+        use_server(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", telegram.public_key_pem)
+        connection = client_differences.make_connection(client.session)
+        await connection.connect()
+        sending = asyncio.create_task(connection.send(bytes(MORE_THAN_BUFFERS_TAKE)))
+        while not connection.protocol.lock.locked():  # noqa: ASYNC110 - of the client's
+            await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE):
+            await connection.close()
+            await asyncio.wait({sending})
+        done.set()
 
 
 async def test_a_key_that_is_forgotten_for_a_moment_ends_nothing(telegram, client, anna) -> None:

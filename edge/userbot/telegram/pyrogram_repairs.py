@@ -1,4 +1,4 @@
-"""Repair bugs of pyrogram 2.0.106 that would lose messages. Each repair describes its bug."""
+"""Repair bugs of pyrogram 2.0.106 and kurigram 2.2.26 that would lose messages. Each repair describes its bug."""
 
 import sqlite3
 from functools import wraps
@@ -119,7 +119,8 @@ def _cache_peers() -> None:
 def _report_missing_connections() -> None:
     """Before a connection is made, pyrogram's send, recv and close raise AttributeError.
 
-    It also tries to connect three times, a second apart, in addition to our own retries.
+    kurigram's send does nothing then, and after the connection has been closed, so that a call waits in vain. pyrogram
+    also tries to connect three times, a second apart, in addition to our own retries.
     """
     send, recv, close = (_original(part) for part in (Connection.send, Connection.recv, Connection.close))
 

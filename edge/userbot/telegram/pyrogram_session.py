@@ -1,4 +1,6 @@
-"""A repaired session of pyrogram 2.0.106: each method replaces the one with the same name and describes its bug.
+"""A repaired session: each method replaces the client's one with the same name and describes its bug.
+
+What is said of pyrogram is true of version 2.0.106 and of kurigram 2.2.26, unless only one is named.
 
 `install` puts them into pyrogram's class, as its instances are created in many places.
 """
