@@ -22,7 +22,12 @@ class Fuse:
         mine = len(self.journal) == self.at
         if mine and not self.after:
             await self._blow()
-        result = await act()
+        try:
+            result = await act()
+        except Exception:
+            if mine:
+                await self._blow()
+            raise
         if mine:
             await self._blow()
         return result

@@ -1,7 +1,7 @@
 """The edges of all connected persons, each apart from the others."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
@@ -17,7 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 class Accounts:
-    """Every person's account is answered by an `AccountEdge` of its own. `messenger_of`: sends for one person."""
+    """Every person's account is answered by an `AccountEdge` of its own, made by `open_edge`.
+
+    `messenger_of`: sends for one person.
+    """
 
     def __init__(
         self,
@@ -25,11 +28,14 @@ class Accounts:
         topology: Topology,
         messenger_of: Callable[[str], Messenger],
         departure_of: Callable[[str], Departure],
+        *,
+        open_edge: Callable[..., Awaitable[AccountEdge]] = AccountEdge.open,
     ) -> None:
         self._context = context
         self._topology = topology
         self._messenger_of = messenger_of
         self._departure_of = departure_of
+        self._open_edge = open_edge
         self._edges: dict[str, AccountEdge] = {}
         self._closed: dict[str, asyncio.Event] = {}
         self._opening = asyncio.Lock()
@@ -61,7 +67,7 @@ class Accounts:
 
     async def _open(self, person: str) -> AccountEdge:
         await self._topology.ensure_edge(person)
-        edge = await AccountEdge.open(
+        edge = await self._open_edge(
             self._context,
             person,
             self._messenger_of(person),

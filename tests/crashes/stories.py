@@ -49,12 +49,16 @@ class Life(Protocol):
 
 @dataclass
 class World:
-    """`begin`: what happens in a chat before the story. `life` makes a life of the edge whose effects go by a fuse."""
+    """`life` makes a life of the edge whose effects go by a fuse.
+
+    `begin`: what happens in a chat before the story. `meanwhile`: what the account's owner does elsewhere.
+    """
 
     places: Places
     life: Callable[[Fuse], Life]
     open: Callable[[], Awaitable[object]]
     begin: Callable[[Chat], None] = lambda chat: None
+    meanwhile: Callable[[Chat], Coroutine[Any, Any, None]] | None = None
 
 
 def rests(record: ChatRecord) -> bool:
@@ -95,6 +99,8 @@ async def _tell(world: World, scenario: Scenario, fuse: Fuse) -> None:
     for chat in places.chats:
         world.begin(chat)
     talks = [asyncio.create_task(talk(scenario, places, chat)) for chat in places.chats]
+    if world.meanwhile:
+        talks += [asyncio.create_task(world.meanwhile(chat)) for chat in places.chats]
     done = asyncio.create_task(comes_true(scenario, places, talks))
     others = [asyncio.create_task(places.work()), asyncio.create_task(fuse.blown.wait())]
     try:

@@ -1,0 +1,96 @@
+"""The edge of business connections dies around every single thing that it does; the next start makes it good.
+
+Two persons are connected, and both are asked at the same time. Telegram shows the bot no chat: whether a message was
+sent is known by its random id, and by updates if Telegram sends the bot its own messages.
+"""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from edge.userbot import draft_phrases
+from edge.userbot.formatting.messages import split
+from edge.userbot.rules import Rules
+from events.runtime.retrying import Retrying
+from tests.crashes.business import Telegram, Variant, world
+from tests.crashes.chat import FIRST_OWN, Chat
+from tests.crashes.scenarios import LONG, SCENARIOS
+from tests.crashes.stories import Scenario, World, tell_with_every_death
+
+VARIANTS = {
+    "folds": Variant(folds=True, echoes=False),
+    "folds and echoes": Variant(folds=True, echoes=True),
+    "refuses repeats": Variant(folds=False, echoes=False),
+    "refuses repeats and echoes": Variant(folds=False, echoes=True),
+    "forgets and echoes": Variant(folds=False, echoes=True, remembers=False),
+}
+EACH_TIME = {
+    "an answer in several parts": {"folds", "refuses repeats", "forgets and echoes"},
+    "a failure": set(),
+    "a live answer in several parts": {"refuses repeats"},
+    "questions that wait for each other": {"refuses repeats and echoes"},
+    "an owner who takes over": {"folds", "refuses repeats and echoes"},
+    "a deletion while a question is being answered": {"folds"},
+}
+"""What runs each time: the rest of them is slow."""
+STORIES = [
+    pytest.param(name, variant, id=f"{name}, {variant}", marks=() if variant in often else pytest.mark.slow)
+    for name, often in EACH_TIME.items()
+    for variant in VARIANTS
+]
+UNKNOWN_IDS = {
+    "a live answer in several parts": lambda chat, record: chat.replies == split(LONG) and chat.thoughts <= 1,
+    "an owner who takes over": lambda chat, record: chat.replies == ["сам отвечу"] and chat.thoughts <= 1,
+}
+"""What holds if the id of a message is never known: the thinking line may stay."""
+
+
+def scenario_of(name: str, variant: Variant) -> Scenario:
+    scenario = SCENARIOS[name]
+    return scenario if variant.tells_ids else replace(scenario, holds=UNKNOWN_IDS.get(name, scenario.holds))
+
+
+@pytest.mark.parametrize(("name", "variant"), STORIES)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_edge_that_dies_around_anything_it_does_leaves_what_the_next_one_finishes(name, variant, after) -> None:
+    told = VARIANTS[variant]
+    scenario = scenario_of(name, told)
+    fuses = tell_with_every_death(lambda retrying: world(scenario, retrying, told)[1], scenario, after=after)
+    assert len(fuses) > 20
+
+
+APPROVED = Scenario(
+    ("Тимоха, раз",),
+    lambda chat, record: [text for text, _ in chat.texts] == ["ответ на раз"] and len(record.history) == 2,
+    rules=Rules(approve="all"),
+)
+
+
+@pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.slow), True], ids=["before", "after"])
+def test_a_person_who_approves_in_the_chat_with_the_bot_sees_each_draft_once_wherever_the_edge_dies(after) -> None:
+    telegrams: list[Telegram] = []
+
+    def make(retrying: Retrying) -> World:
+        telegram, told = world(APPROVED, retrying, VARIANTS["folds"])
+        telegrams.append(telegram)
+        return replace(told, meanwhile=lambda chat: approves(telegram, chat))
+
+    fuses = tell_with_every_death(make, APPROVED, after=after)
+    assert len(fuses) > 40
+    for telegram, fuse in zip(telegrams, fuses, strict=True):
+        for notes in telegram.notes.values():
+            drafts = [at for at, (text, _) in enumerate(notes.texts) if text.endswith(HOW)]
+            assert len(drafts) == 1, fuse.journal
+            assert notes.deleted == {FIRST_OWN + drafts[0]}, fuse.journal
+            assert len(notes.texts) == 2, "it is answered that the answer was sent"
+
+
+HOW = draft_phrases.how_to_decide("ru")
+
+
+async def approves(telegram: Telegram, chat: Chat) -> None:
+    notes = telegram.notes[chat.account]
+    while not any(text.endswith(HOW) for text, _ in notes.texts):  # noqa: ASYNC110 - a list has no event
+        await asyncio.sleep(0.01)
+    telegram.person_writes_to_the_bot(chat.account, "+", FIRST_OWN)
