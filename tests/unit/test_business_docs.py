@@ -6,12 +6,15 @@ from pathlib import Path
 from edge.business.check.assumptions import Assumption
 from edge.business.reasons import Reason, reason_of
 
-TEXT = (Path(__file__).parents[2] / "docs/business.md").read_text()
+ROOT = Path(__file__).parents[2]
+EVENT = re.compile(r'log\.(?:debug|info|warning|error)\(\s*"([a-z_.]+)"')
+ELSEWHERE = {"message.received", "settings.ignored"}
+"""Events that the userbot logs too."""
 
 
-def rows(heading: str) -> list[list[str]]:
+def rows(heading: str, page: str = "docs/business.md") -> list[list[str]]:
     """Return the cells of a chapter's table, without its head."""
-    chapter = TEXT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    chapter = (ROOT / page).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = [line.strip("|").split("|") for line in chapter.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in line] for line in lines]
 
@@ -28,3 +31,10 @@ def test_every_reason_for_silence_is_in_the_table() -> None:
     assert set(table) == set(Reason)
     for reason, errors in table.items():
         assert {reason_of(error, deletes="delete" in reason) for error in errors} == {reason}
+
+
+def test_every_event_in_the_log_is_in_the_table_for_operators() -> None:
+    table = rows("Business connections in the log", "docs/operations.md")
+    listed = {event for events, _ in table for event in re.findall(r"`([\w.]+)`", events)}
+    sources = [path.read_text() for path in (ROOT / "edge/business").rglob("*.py")]
+    assert listed == {event for source in sources for event in EVENT.findall(source)} - ELSEWHERE
