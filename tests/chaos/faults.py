@@ -108,8 +108,8 @@ class Faults:
     crowd: Crowd
     chance: random.Random
     done: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    """Messages that Telegram refuses for good, by the edge that sends them."""
+    refused: Counter[int] = field(default_factory=Counter)
+    """Messages that Telegram refuses for good, by the account that sends them."""
     malformed: set[str] = field(default_factory=set)
     """The request ids of questions whose reply was taken by nonsense."""
     broken: list[str] = field(default_factory=list)
@@ -139,7 +139,7 @@ class Faults:
 
     async def _refused_sends(self) -> None:
         edge = self._edge()
-        self.refused[edge.kind] += 1
+        self.refused[edge.caller] += 1
         self._telegram.faults.refuse(edge.caller, 406, "TOPIC_DELETED")
 
     async def _passing_refusals(self) -> None:

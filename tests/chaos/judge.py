@@ -246,7 +246,7 @@ class Judge:
 
     def _totals(self, verdict: Verdict) -> list[str]:
         wrong = []
-        planned = self._storm.faults.refused[self._edge.kind]
+        planned = self._storm.faults.refused[self._edge.caller]
         if verdict.undeliverable > planned:
             wrong.append(f"undeliverable: {verdict.undeliverable}, but Telegram refused {planned} messages")
         failed = verdict.failed_told - sum(q.request_id in self._storm.faults.malformed for q in self._asked)
@@ -268,7 +268,7 @@ class Judge:
             return f"chat {broken.user} was told {times} times that its record can't be read"
         asked = any(broken.at < q.asked_at < broken.afresh_at for q in self._asked if q.user == broken.user)
         gone = any(noted.touches(broken.at, broken.afresh_at) for noted in self._noted("emptied"))
-        if not times and asked and not (broken.hasty or gone or self._storm.faults.refused[self._edge.kind]):
+        if not times and asked and not (broken.hasty or gone or self._storm.faults.refused[self._edge.caller]):
             return f"chat {broken.user} was not told that its record can't be read"
         return ""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.sandbox.business_types import HAS_BUSINESS
 from tests.chaos.faults import NOT_WITH_ACCOUNTS
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,24 @@ async def test_a_short_storm_loses_nothing_answers_nothing_twice_and_leaves_nobo
         assert sum(account[kind] for kind in (*OUTCOMES, *OWNERS)) == account["questions"]
         assert account["answered_once"] >= (5 if owned else 10)
     assert set(report) >= {"seed", "freezes", "cuts", "recovery_seconds", "stops", "exits", "restart_loops"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(PATIENCE + 60)
+@pytest.mark.skipif(not HAS_BUSINESS, reason="pyrogram knows no business connections: they are tested with kurigram")
+async def test_a_short_storm_around_business_connections_costs_no_question(tmp_path) -> None:
+    output = tmp_path / "chaos.json"
+    settings = {"CHAOS_SEED": "7", "CHAOS_KILLS": "7", "CHAOS_QUESTIONS": str(QUESTIONS), "CHAOS_OUTPUT": str(output)}
+    own = {"CHAOS_BUSINESS": "true", "CHAOS_DIRECTORY": str(tmp_path / "world")}
+    code, said = await finished({**settings, **own})
+    assert code == 0, said[-2000:]
+    report = json.loads(output.read_text())
+    assert sum(report[kind] for kind in OUTCOMES) == report["questions"] == QUESTIONS
+    assert {key: report[key] for key in NEVER} == dict.fromkeys(NEVER, 0)
+    assert report["answered_once"] >= 30
+    assert report["kills"]["business"]
+    assert report["changed_connections"]
+    assert [account["answered_once"] >= 10 for account in report["accounts"].values()] == [True, True]
 
 
 async def finished(settings: dict[str, str]) -> tuple[int | None, str]:
