@@ -235,6 +235,17 @@ async def test_a_person_who_gives_no_right_to_answer_is_told_once(office: Office
     assert office.told(person) == [refusal("ru", Reason.NO_RIGHT)]
 
 
+async def test_a_person_who_presses_start_only_later_is_told_then(office: Office) -> None:
+    person, visitor = office.person(can_reply=False), office.product.visitor()
+    office.bot.met.remove(person.id)
+    office.asks(visitor, person, "Тимоха, как дела?")
+    await office.logged("message.undeliverable", f"{person.id}")
+    office.orders(person, "/start")
+    await office.product.until(lambda: office.told(person))
+    office.asks(visitor, person, "Тимоха, ау?")
+    await office.product.until(lambda: refusal("ru", Reason.NO_RIGHT) in office.told(person))
+
+
 async def test_what_telegram_refuses_is_told_once_for_each_reason(office: Office) -> None:
     faults, person, telling = office.product.telegram.faults, office.person(), []
     for number, (error, reason) in enumerate(REFUSED.items()):
