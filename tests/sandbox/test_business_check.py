@@ -99,6 +99,22 @@ async def test_what_telegram_does_otherwise_is_told_with_the_page(person) -> Non
     assert "RANDOM_ID_DUPLICATE" in person.of(Assumption.REPEAT)
 
 
+class Forgetful(dict):
+    """What a server remembers that never recognises a repeat."""
+
+    def get(self, *_: object) -> None:
+        return None
+
+
+async def test_a_repeat_that_is_sent_twice_is_told_and_both_messages_are_deleted(person) -> None:
+    person.telegram.state.business.sent = Forgetful()
+    with pytest.raises(AssumptionsFailed, match="not everything held"):
+        await person.check()
+    assert person.verdicts()["repeat"] == "did not hold"
+    texts = [message.text for message in person.telegram.messages(person.boris, person.anna)]
+    assert [text[-2:] for text in texts] == [" 1", " 2"]
+
+
 async def test_what_the_person_does_not_do_is_skipped(person) -> None:
     person.idle = {Task.ANSWER, Task.PRESS, Task.TAKE_RIGHT, Task.DISCONNECT}
     with pytest.raises(AssumptionsFailed):
