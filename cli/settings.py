@@ -66,8 +66,8 @@ class DoctorSettings(RabbitMQSettings):
 
     parts: Annotated[str, Listed()] = Field(
         "userbot,generate",
-        pattern="^(none|(userbot|generate|bridge)(,(userbot|generate|bridge))*)$",
-        description="the parts that run on this machine: userbot, generate, bridge, comma-separated, or none",
+        pattern="^(none|(userbot|business|generate|bridge)(,(userbot|business|generate|bridge))*)$",
+        description="the parts that run on this machine: userbot, business, generate, bridge, comma-separated, or none",
     )
     persona: str = Field(
         "", validation_alias="USERBOT_PERSONA", description="the userbot's, to say where it is left out on the way"

@@ -76,6 +76,15 @@ service only its own. What `compose.yaml` sets, such as the addresses of its ser
 In a pod or container of your own, mount the folder, not the file: a mounted file stays the old one when an editor or a
 ConfigMap replaces it."""
 
+NOTES = {
+    "`timokha business`": """\
+It takes the settings of `timokha userbot` too, which then apply to each person who has connected the bot. `BOT_TOKEN`
+is needed, the session is `timokha-business.session` by default. `USERBOT_OWNER`, `USERBOT_ANSWER_GROUPS` and
+`USERBOT_ANSWER_BOTS` have no effect: each person owns their account, and a bot is shown only private chats with
+people.""",
+}
+"""By heading, what stands above its table."""
+
 EXAMPLE = """\
 # Written by `make docs`. Copy to .env and fill in what you need; a commented line shows the default, if there is one.
 # docs/settings.md says more. Durations are in seconds."""
@@ -92,7 +101,8 @@ def page() -> str:
     rules = ", ".join(f"`{UserbotSettings.variable(name)}`" for name in sorted(RULES))
     lines = [PAGE.format(tables=", ".join(tables), rules=rules)]
     for section in sections():
-        lines += ["", f"## {section.heading}", "", "| variable | takes | default |", "| --- | --- | --- |"]
+        lines += ["", f"## {section.heading}", *(["", NOTES[section.heading]] if section.heading in NOTES else [])]
+        lines += ["", "| variable | takes | default |", "| --- | --- | --- |"]
         for variable, _, field in section.fields:
             lines.append(f"| `{variable}` | {_cell(field.description or '')} | {_cell(_shown(field))} |")
     lines += ["", "## Read by others", "", "| variable | what it does |", "| --- | --- |"]

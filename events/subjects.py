@@ -12,6 +12,9 @@ MARKS_BUCKET = "marks"
 BRIDGE_BUCKET = "bridge"
 BUCKETS = (CHATS_BUCKET, TELEGRAM_BUCKET, MARKS_BUCKET, BRIDGE_BUCKET)
 
+INDEX_MARK = "built."
+"""Before an account in the bucket of marks: its index of unfinished chats is complete."""
+
 RABBITMQ_ACCOUNT = "rabbitmq"
 """The account of all requests from RabbitMQ."""
 

@@ -12,8 +12,9 @@ from cli.doctor.findings import Finding, Level, notes_on_other_parts, ok, wrong
 from cli.doctor.model import examine_model
 from cli.doctor.nats import examine_nats
 from cli.doctor.rabbitmq import examine_rabbitmq
-from cli.doctor.telegram import examine_clock, examine_session
+from cli.doctor.telegram import examine_business, examine_clock, examine_session
 from cli.settings import DoctorSettings
+from edge.business.settings import BusinessSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError, TimokhaError
 from events.extras import image
@@ -50,6 +51,9 @@ async def examine(settings: DoctorSettings) -> list[Finding]:
         findings += _examine_part("generate", GenerateSettings, lambda chosen: [examine_model(chosen)])
     if "userbot" in parts:
         findings += _examine_part("userbot", UserbotSettings, examine_session)
+    if "business" in parts:
+        findings += _examine_part("business", BusinessSettings, examine_business)
+    if {"userbot", "business"} & {*parts}:
         findings += await examine_clock(SystemClock())
     return [*findings, *notes_on_other_parts(parts, image())]
 

@@ -54,6 +54,8 @@ PRODUCT_PARTS: Final = {
 def notes_on_other_parts(parts: Collection[str], image: str) -> Iterator[Finding]:
     """Yield a note for each part that is not in `parts`; for the bridge only within an `image`, as each has its own."""
     for name, part in PRODUCT_PARTS.items():
+        if name == "userbot" and "business" in parts:
+            continue
         if name not in parts and (image or name != "bridge"):
             how = doctor_in_service(part.service) if image else f"`timokha doctor --parts {name}` where it runs does"
             yield note(f"{name}: {part.has} can't be seen from here; {how}")

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cli.doctor.findings import Finding, note, ok, wrong
+from edge.business.settings import BusinessSettings
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram import session_file
 from edge.userbot.telegram.session_file import SessionInUse, account_of, check_account, check_string
@@ -25,6 +26,19 @@ def examine_session(settings: UserbotSettings) -> Iterator[Finding]:
             yield ok("Telegram session: a session string")
     except SettingsError as error:
         yield wrong(f"Telegram session: {error}")
+
+
+def examine_business(settings: BusinessSettings) -> Iterator[Finding]:
+    """Examine whether `timokha business` can start."""
+    yield from examine_session(settings)
+    if find_spec("pyrogram") is None:
+        return
+    from edge.business.telegram.client import require_business  # noqa: PLC0415 - pyrogram may be missing
+
+    try:
+        require_business()
+    except SettingsError as error:
+        yield wrong(str(error))
 
 
 def _examine_client() -> Iterator[Finding]:

@@ -74,10 +74,20 @@ async def _has_consumer(js: JetStreamContext, channel: Channel, durable: str) ->
 
 
 async def _accounts(js: JetStreamContext) -> list[str]:
-    """Return the accounts whose userbots have stored their position in Telegram."""
-    root = f"$KV.{subjects.TELEGRAM_BUCKET}."
+    """Return the accounts whose userbots have stored their position in Telegram, and which have chats of their own.
+
+    A bot that people connect to their accounts has none: theirs have, and get their consumers from `timokha business`.
+    """
+    positions = await _keys(js, subjects.TELEGRAM_BUCKET, "")
+    with_chats = await _keys(js, subjects.MARKS_BUCKET, subjects.INDEX_MARK)
+    return [account for account in positions if account in with_chats]
+
+
+async def _keys(js: JetStreamContext, bucket: str, prefix: str) -> list[str]:
+    """Return what follows `prefix` in the keys of a bucket, if that is one token. None if there is no bucket."""
+    root = f"$KV.{bucket}.{prefix}"
     try:
-        found = await subjects_of(js, f"KV_{subjects.TELEGRAM_BUCKET}", f"{root}*")
+        found = await subjects_of(js, f"KV_{bucket}", f"{root}*")
     except NotFoundError:
         return []
     return [subject.removeprefix(root) for subject in found]

@@ -8,6 +8,9 @@ import pytest
 import yaml
 
 from cli.doctor.findings import PRODUCT_PARTS, Level, notes_on_other_parts
+from cli.doctor.telegram import examine_business
+from edge.business.settings import BusinessSettings
+from edge.sandbox.business_types import HAS_BUSINESS
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
@@ -53,3 +56,17 @@ def test_the_doctor_starts_in_every_image(parts: str, has: tuple[str, ...], tmp_
     assert "Traceback" not in result.stderr
     assert "wrong  NATS_URL: got 'nats://'" in result.stdout
     assert result.returncode == 1
+
+
+def test_where_the_business_edge_runs_its_client_and_session_are_examined(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = BusinessSettings.read(api_id="1", api_hash="a", bot_token="7:a")
+    findings = list(examine_business(settings))
+    said = [finding.text for finding in findings if finding.level is Level.WRONG]
+    assert [one for one in said if "kurigram" in one] == said
+    assert bool(said) != HAS_BUSINESS
+    assert "Telegram session: none yet; the first start signs in with BOT_TOKEN" in [one.text for one in findings]
+
+
+def test_beside_the_business_edge_no_userbot_is_missed() -> None:
+    assert "userbot" not in {finding.text.partition(":")[0] for finding in notes_on_other_parts(["business"], "")}

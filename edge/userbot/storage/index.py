@@ -9,6 +9,7 @@ import structlog
 from events.errors import TransportError
 from events.records import Marks
 from events.runtime.log_throttle import LogThrottle
+from events.subjects import INDEX_MARK
 
 _CHAT = re.compile(r"-?[1-9][0-9]{0,18}")
 
@@ -102,7 +103,7 @@ class ChatIndex:
 
     @property
     def _built(self) -> str:
-        return f"built.{self._account}"
+        return f"{INDEX_MARK}{self._account}"
 
     def _unfinished(self, chat: str) -> str:
         return f"unfinished.{self._account}.{chat}"

@@ -77,7 +77,7 @@ def check_account(account: int | None, bot_token: str) -> None:
         return
     raise SettingsError(
         f"BOT_TOKEN, USERBOT_SESSION: the session is account {account}'s, the token is another account's;"
-        " give the bot a session file of its own, or leave BOT_TOKEN empty"
+        " give the bot a session file of its own, or leave BOT_TOKEN empty for a userbot"
     )
 
 
