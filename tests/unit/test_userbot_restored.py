@@ -1,7 +1,6 @@
 """A backup of the store, of any moment, is put back when everything has been answered: nothing is answered again."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +11,9 @@ from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.rules import Rules
-from edge.userbot.storage.chats import Chats
-from events.memory import MemoryMarks
 from events.runtime.retrying import Retrying
 from events.schema import Role, Turn
-from events.transport import Channel
+from tests.crashes.backups import Copying, make_late, put_back
 from tests.crashes.places import Places
 from tests.crashes.scenarios import SCENARIOS
 from tests.crashes.stories import MOST_EFFECTS, comes_true, in_virtual_time, talk
@@ -28,44 +25,6 @@ AGO = timedelta(seconds=10)
 DELETING = {name for name in SCENARIOS if {"deletion", "deleted", "forgotten"} & set(name.split())}
 TAKEN_OVER = {name for name in SCENARIOS if "owner" in name}
 """What the owner wrote before the backup was restored is not known to be the owner's."""
-
-
-@dataclass
-class Copying(Fuse):
-    """Never blows, but copies what is stored before the `at`th effect."""
-
-    places: Places | None = None
-    copy: Places | None = None
-
-    async def around(self, name: str, act: Any) -> Any:
-        if len(self.journal) + 1 == self.at:
-            assert self.places
-            self.copy = copied(self.places)
-        return await super().around(name, act)
-
-    async def _blow(self) -> None:
-        pass
-
-
-def copied(places: Places) -> Places:
-    """As it is in a backup, beside the same Telegram. The index is not in it."""
-    copy = Places(places.answer, places.chats, places.retrying)
-    for channel in Channel:
-        copy.log._stored[channel].update(places.log._stored[channel])
-    copy.records._records.update(places.records._records)
-    copy.positions._records.update(places.positions._records)
-    return copy
-
-
-async def make_late(places: Places) -> None:
-    """The deadline of what is under way has passed: until then a live line may be growing."""
-
-    def late(record: ChatRecord) -> ChatRecord:
-        if record.current is None:
-            return record
-        return record.having(current=record.current.having(deadline=places.retrying.clock.now()))
-
-    await Chats(places.records, places.marks, ACCOUNT, retrying=places.retrying).change(CHAT, late)
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in DELETING | TAKEN_OVER])
@@ -90,9 +49,8 @@ async def is_put_back(name: str, at: int, retrying: Retrying) -> bool:
     if after is None:
         return False
     if scenario.rules.live:
-        await make_late(after)
-    after.marks = MemoryMarks(created_at=retrying.clock.now())
-    after.answer = lambda text: f"другой ответ на {text}"
+        await make_late(after, chat)
+    put_back(after)
     chat.user_says("Тимоха, ещё")
     await answers(telegram, after, Rules(live=scenario.rules.live, when_busy=scenario.rules.when_busy))
     assert chat.texts[: len(said)] == said, f"{at}: {fuse.journal[at - 1]}"

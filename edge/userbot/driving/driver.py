@@ -219,7 +219,10 @@ class Driver:
         As outcomes are stored before they are sent, this is so only if the record was restored from a backup.
         """
         current = record.current
-        if current is None or current.state == "delivering" or current.request_id == self._checked_for_outcome:
+        if current is None or current.request_id == self._checked_for_outcome:
+            return False
+        # What was sent of its outcome is looked for message by message, where that is possible.
+        if current.state == "delivering" and self._ports.are_shown(self._chat):
             return False
         if not (self._resumed or current.question.doubtful):
             return False

@@ -99,7 +99,8 @@ class Messenger(Protocol):
     async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
         """Return whether the chat has the outcome of the user's message: our reply to it, or our reply to that.
 
-        A direct reply does not count if it is one of the lines of `thinking`, or if `thinking` is None.
+        A direct reply does not count if it is one of the lines of `thinking`, or if `thinking` is None. A chat that
+        Telegram never shows counts as having it: nothing is answered twice.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """

@@ -49,3 +49,7 @@ class Ports:
     owner_chat: str | None = None
     by_bot: bool = False
     departure: Departure | None = None
+
+    def are_shown(self, chat: str) -> bool:
+        """Return whether Telegram shows the messages of a chat: it shows a connected bot none of the person's."""
+        return chat == self.owner_chat or not (self.by_bot and self.account == self.owner_chat)
