@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
+from sqlite3 import ProgrammingError
 from typing import Any
 
 import pytest
@@ -14,12 +15,12 @@ from pyrogram.session import Session
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
-from edge.sandbox.visitor import connect
+from edge.sandbox.visitor import connect, signed_in_session
 from edge.userbot.telegram import client_differences, pyrogram_repairs
 from edge.userbot.telegram.faults import BadMessage, TransportRefused
 from edge.userbot.telegram.pyrogram_session import KEY_ATTEMPTS, RECONNECT_PAUSES
 from edge.userbot.telegram.server import use_server
-from edge.userbot.telegram.session import report_reconnects
+from edge.userbot.telegram.session import report_reconnects, started_client
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -305,6 +306,29 @@ async def test_after_a_message_that_must_not_be_accepted_the_session_reconnects_
         await reconnected.wait()
     await send(client)
     assert texts(telegram, anna, boris) == ["once"]
+
+
+async def test_a_client_that_is_stopped_while_it_connects_leaves_nothing_behind(
+    telegram, clock, anna, monkeypatch
+) -> None:
+    text, send_query, hanging = await signed_in_session(telegram, anna.phone), Session.send, asyncio.Queue[Session]()
+
+    async def send_or_hang(session: Session, query: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(query, functions.InvokeWithLayer):
+            hanging.put_nowait(session)
+            await asyncio.Event().wait()
+        return await send_query(session, query, *args, **options)
+
+    monkeypatch.setattr(Session, "send", send_or_hang)
+    client = Client("anna", session_string=text, in_memory=True)
+    starting = asyncio.create_task(started_client(client).__aenter__())
+    async with asyncio.timeout(PATIENCE):
+        session = await hanging.get()
+        starting.cancel()
+        await asyncio.wait({starting})
+    assert session.recv_task.done()
+    with pytest.raises(ProgrammingError, match="closed"):
+        await client.storage.dc_id()
 
 
 @pytest.mark.parametrize("happens", [Sandbox.push_unreadable, Sandbox.begin_sessions_anew])

@@ -67,6 +67,8 @@ class MendedSession(Session):
 
     async def start(self) -> None:
         """Retry with pauses, and give up after some errors. pyrogram retries at once and for ever."""
+        # kurigram has it only once it is connected: a client that is stopped before would leave it running.
+        self.client.session = self.client.session or self
         seen: dict[str, int] = {}
         await self._pause_before_connecting(None)
         while True:

@@ -109,7 +109,8 @@ async def _stop(client: Client) -> None:
             await client.disconnect()
         elif session:
             await session.stop()
-            await client.storage.close()
+    with contextlib.suppress(Exception):
+        await client.storage.close()
 
 
 def _translated_start_error(error: Exception) -> TimokhaError:
