@@ -97,6 +97,10 @@ class Faults:
         left = math.inf if times is None else times
         self._planned.append(_Planned(user_id, method, code, message, left, peer_id))
 
+    def refuses(self, user_id: int, *messages: str) -> bool:
+        """Return whether one of these errors still waits for a call of the user's."""
+        return any(plan.user_id == user_id and plan.message in messages and plan.times > 0 for plan in self._planned)
+
     def stop_refusing(self, user_id: int) -> None:
         """Forget the refusals that are planned for the user."""
         self._planned = [plan for plan in self._planned if plan.user_id != user_id]

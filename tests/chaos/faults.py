@@ -135,7 +135,10 @@ class Faults:
             self._telegram.drop_connections(edge.caller)
 
     async def _refused_replies(self) -> None:
-        self._telegram.faults.refuse(self._edge().caller, 400, self.chance.choice(REPLY_GONE))
+        caller, error = self._edge().caller, self.chance.choice(REPLY_GONE)
+        # Of two that wait, the second would refuse the same message without the reply.
+        if not self._telegram.faults.refuses(caller, *REPLY_GONE):
+            self._telegram.faults.refuse(caller, 400, error)
 
     async def _refused_sends(self) -> None:
         edge = self._edge()
