@@ -63,6 +63,13 @@ class Receiving:
 
     async def receive(self, content: Keyed) -> None:
         """Take in a message or a change of a connection. One that can't be taken in harms no other."""
+        await self._retry(type(content).__name__, lambda: self._take(content))
+
+    async def receive_press(self, press: Press) -> None:
+        """Take in a press of a button in a person's chat with the bot."""
+        await self._retry(type(press).__name__, lambda: self._take_press(press))
+
+    async def _retry(self, kind: str, take: Callable[[], Awaitable[None]]) -> None:
         faults = 0
 
         def passing(error: Exception) -> bool:
@@ -75,20 +82,12 @@ class Receiving:
             return not isinstance(error, Undeliverable) and faults < UNKNOWN_ATTEMPTS
 
         def failed(error: Exception, pause: timedelta) -> None:
-            log.warning("update.again", kind=type(content).__name__, error=describe_error(error))
+            log.warning("update.again", kind=kind, error=describe_error(error))
 
         try:
-            await self._retrying(lambda: self._take(content), passing=passing, failed=failed)
+            await self._retrying(take, passing=passing, failed=failed)
         except Exception as error:  # noqa: BLE001 - one bad update must not hold up the others
-            log.error("update.dropped", kind=type(content).__name__, error=describe_error(error))
-
-    async def receive_press(self, press: Press) -> None:
-        """Take in a press of a button in a person's chat with the bot."""
-        person = press.chat
-        async with self._leaving.storing(person):
-            kept = self._connections.of(person)
-            if kept and not kept.left and not kept.is_erased:
-                await (await self._accounts.edge(person)).own_intake.receive_press(press)
+            log.error("update.dropped", kind=kind, error=describe_error(error))
 
     async def _take(self, content: Keyed) -> None:
         match content:
@@ -130,6 +129,13 @@ class Receiving:
             if kept and kept.takes(content.connection_id):
                 edge = await self._accounts.edge(person)
                 await edge.intake.receive_deletion(content.chat, set(content.message_ids))
+
+    async def _take_press(self, press: Press) -> None:
+        person = press.chat
+        async with self._leaving.storing(person):
+            kept = self._connections.of(person)
+            if kept and not kept.left and not kept.is_erased:
+                await (await self._accounts.edge(person)).own_intake.receive_press(press)
 
     async def _take_from_person(self, message: Incoming) -> None:
         """Take in what a person writes to the bot itself: an order, as in Saved Messages of a userbot's account.

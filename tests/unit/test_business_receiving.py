@@ -8,6 +8,8 @@ import pytest
 
 from edge.business.reasons import Reason
 from edge.userbot.chat.incoming import Press
+from events.errors import TransportError
+from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
 from events.runtime.retrying import Retrying
 from events.transport import Channel
@@ -125,5 +127,27 @@ def test_start_is_answered_with_the_help_and_has_told_reasons_told_again(live) -
         [text] = places.telegram.said_to(PERSON)
         assert "/status" in text
         assert life.connections.of(PERSON).told == ()
+
+    live(story)
+
+
+def test_a_press_waits_for_a_store_that_is_away_and_one_that_can_not_be_taken_in_ends_nothing(
+    live, monkeypatch
+) -> None:
+    async def story(places: Places, life: Life) -> None:
+        await life.connects(places.connection("a"))
+        failures: list[Exception] = [ValueError("a fault of ours")] * 9 + [TransportError("away")] * 3
+        really = life.edge
+
+        async def edge(person: str) -> object:
+            if failures:
+                raise failures.pop()
+            return await really(person)
+
+        monkeypatch.setattr(life, "edge", edge)
+        await life.receiving.receive_press(Press(PERSON, 7, "+"))
+        assert len(failures) == 9 - UNKNOWN_ATTEMPTS
+        failures.clear()
+        await life.receiving.receive_press(Press(PERSON, 7, "+"))
 
     live(story)
