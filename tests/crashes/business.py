@@ -14,14 +14,16 @@ from edge.business.accounts import Accounts
 from edge.business.connection import BusinessMessage, Connection, ConnectionChanged
 from edge.business.connections import Connections, Kept
 from edge.business.leaving import Leaving, PersonsDeparture
-from edge.business.reasons import Reason
+from edge.business.reasons import CONNECTION_INVALID
 from edge.business.receiving import Receiving
 from edge.business.telegram.connection_api import ConnectionApi
 from edge.business.telegram.messenger import messengers
+from edge.business.telling import Telling
 from edge.userbot.account_edge import AccountEdge
 from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
+from edge.userbot.chat.record import Notice
 from edge.userbot.driving.drivers import Drivers
-from edge.userbot.driving.messenger import Messenger
+from edge.userbot.driving.messenger import Messenger, Undeliverable
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.intake.account_updates import Counter, Keyed, LiveChange, UpdatesDifference, UpdatesState
@@ -43,8 +45,7 @@ from tests.crashes.places import FusedSubscription, Places
 from tests.crashes.stories import Scenario, World
 from tests.fuses import Fuse, Fused
 
-BOT, PERSONS = "77", {"1": "one", "3": "three"}
-"""The persons' connections."""
+BOT, PERSONS = "77", ("1", "3")
 MADE = datetime(2026, 11, 25, 11, tzinfo=UTC)
 THEIR_PTS = 5000
 """Of a person's account; the bot counts by itself."""
@@ -82,10 +83,15 @@ class UpdateBotNewBusinessMessage(SimpleNamespace):
 
 @dataclass
 class Telegram:
-    """A bot and the chats of those who have connected it. `notes`: each person's chat with the bot."""
+    """A bot and the chats of those who have connected it. `notes`: each person's chat with the bot.
+
+    `refuses`: what it answers to whatever is sent through a connection. `sent`: is called for what is sent there.
+    """
 
     variant: Variant
     now: Callable[[], datetime]
+    refuses: str = ""
+    sent: Callable[[Chat], None] = lambda chat: None
     changes: list[Keyed] = field(default_factory=list)
     written: list[Incoming] = field(default_factory=list)
     live: Callable[[LiveChange], None] = lambda change: None
@@ -94,15 +100,34 @@ class Telegram:
         # The users have the ids of the persons' friends; what one person's chat has is nobody else's.
         self.chats = {person: Chat(person, f"{person}0", self.now, self._show) for person in PERSONS}
         self.notes = {person: Chat(person, person, self.now, self._show) for person in PERSONS}
+        self.connected = dict.fromkeys(PERSONS, 0)
+        """How often; only the last connection of each counts."""
 
     def connects(self, person: str) -> None:
+        self.renews(person)
+        self.tells_of_connection(person)
+
+    def renews(self, person: str) -> None:
+        """The connection before is no longer valid, e.g. because the person has changed the bot's rights."""
+        self.connected[person] += 1
+
+    def tells_of_connection(self, person: str) -> None:
         self._changed(ConnectionChanged(self.connection(person)))
 
     def connection(self, person: str) -> Connection:
-        return Connection(PERSONS[person], person, dc_id=2, date=MADE, is_enabled=True, may_reply=True)
+        made = MADE + timedelta(minutes=self.connected[person])
+        return Connection(self._id(person), person, dc_id=2, date=made, is_enabled=True, may_reply=True)
+
+    def _id(self, person: str) -> str:
+        return f"{person} for the {self.connected[person]}. time"
+
+    def _person(self, connection_id: str) -> str:
+        return next(person for person in PERSONS if self._id(person) == connection_id)
 
     async def ask(self, connection_id: str) -> Connection:
-        return self.connection(next(person for person, known in PERSONS.items() if known == connection_id))
+        if connection_id not in map(self._id, PERSONS):
+            raise Undeliverable("CONNECTION_ID_INVALID")
+        return self.connection(self._person(connection_id))
 
     def person_writes_to_the_bot(self, person: str, text: str, reply_to: int) -> None:
         number = len(self.written) + 1
@@ -111,7 +136,7 @@ class Telegram:
         self.live(LiveChange(number, 1, message))
 
     def _show(self, chat: Chat, message: Message) -> None:
-        self._changed(BusinessMessage(PERSONS[chat.account], Sent(message.message_id, message), {}))
+        self._changed(BusinessMessage(self._id(chat.account), Sent(message.message_id, message), {}))
 
     def _changed(self, content: Keyed) -> None:
         self.changes.append(content)
@@ -131,12 +156,16 @@ class Telegram:
 
     async def send(self, query: Any, connection: str | None) -> Any:
         chat = self._chat(query, connection)
+        if connection and self.refuses:
+            raise CallRefused(self.refuses)
         if query.random_id in chat.by_random_id and self.variant.remembers:
             if not self.variant.folds:
                 raise AlreadyDone("RANDOM_ID_DUPLICATE")
         else:
             sent = chat.add(query.message, replied_id(query))
             chat.by_random_id[query.random_id] = sent.message_id
+            if connection:
+                self.sent(chat)
             if connection and self.variant.echoes:
                 self._show(chat, OwnMessage(**vars_of(sent), is_ours=True))
         number = chat.by_random_id[query.random_id]
@@ -158,7 +187,7 @@ class Telegram:
     async def delete(self, query: Any, connection: str | None) -> Any:
         chats = self.chats if connection else self.notes
         for person, chat in chats.items():
-            if connection in (None, PERSONS[person]):
+            if connection in (None, self._id(person)):
                 chat.deleted |= set(query.id)
         return raw.types.messages.AffectedMessages(pts=THEIR_PTS, pts_count=1)
 
@@ -167,7 +196,9 @@ class Telegram:
         peer = str(query.peer.user_id)
         if connection is None:
             return self.notes[peer]
-        person = next(person for person, known in PERSONS.items() if known == connection)
+        if connection not in map(self._id, PERSONS):
+            raise CallRefused(CONNECTION_INVALID)
+        person = self._person(connection)
         assert peer == self.chats[person].id
         return self.chats[person]
 
@@ -239,14 +270,15 @@ class Life:
         api: Any = Api(Fused(self.telegram, self.fuse, "send", "edit", "delete", "live_draft"))
         updates = Updates(client, groups=False, bots=False)
         nowhere: Any = None
-        through = partial(ThroughConnection, api, nowhere, self.connections, refused=refused)
+        telling = Telling(self.connections, self._notify, lambda: self.rules)
+        through = partial(ThroughConnection, api, nowhere, self.connections, refused=telling.tell)
         messenger_of = messengers(client, api, rate=1000, on_updates=updates.take, through=through)
         topology: Any = SimpleNamespace(ensure_edge=nothing)
         departure_of = partial(PersonsDeparture, self.connections)
         self.accounts = Accounts(nowhere, topology, messenger_of, departure_of, open_edge=self._edge)
         self.leaving = Leaving(self.connections, self.accounts, places.log, retrying=retrying)
         receiving = Receiving(
-            self.connections, self.accounts, self.leaving, nowhere, to_message, refused=refused, retrying=retrying
+            self.connections, self.accounts, self.leaving, nowhere, to_message, refused=telling.tell, retrying=retrying
         )
         self.catch_up = CatchUp(
             self.telegram,
@@ -261,6 +293,9 @@ class Life:
         updates.listen(BOT, self.put)
         self.edges: list[AccountEdge] = []
         self.tasks = [asyncio.create_task(self._run())]
+
+    async def _notify(self, person: str, notice: Notice) -> None:
+        await self.accounts.notify(person, notice)
 
     async def _edge(self, _context: object, person: str, messenger: Messenger, **options: Any) -> AccountEdge:
         places, fuse, retrying = self.places, self.fuse, self.places.retrying
@@ -307,10 +342,6 @@ def to_message(person: str, content: BusinessMessage) -> Message:
     message: Message = content.message.message
     assert message.account == person
     return message
-
-
-async def refused(person: str, reason: Reason) -> None:
-    raise AssertionError(f"{person}: {reason}")
 
 
 async def unknown(peer: int) -> Any:

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from edge.business import phrases
+from edge.business.reasons import Reason
 from edge.userbot import draft_phrases
 from edge.userbot.formatting.messages import split
 from edge.userbot.rules import Rules
@@ -94,3 +96,46 @@ async def approves(telegram: Telegram, chat: Chat) -> None:
     while not any(text.endswith(HOW) for text, _ in notes.texts):  # noqa: ASYNC110 - a list has no event
         await asyncio.sleep(0.01)
     telegram.person_writes_to_the_bot(chat.account, "+", FIRST_OWN)
+
+
+REFUSED = Scenario(("Тимоха, раз",), lambda chat, record: chat.texts == [])
+
+
+def test_a_person_is_told_once_why_telegram_refuses_answers_wherever_the_edge_dies() -> None:
+    telegrams: list[Telegram] = []
+
+    def make(retrying: Retrying) -> World:
+        telegram, told = world(REFUSED, retrying, VARIANTS["folds"])
+        telegram.refuses = "BUSINESS_PEER_USAGE_MISSING"
+        telegrams.append(telegram)
+        return told
+
+    fuses = tell_with_every_death(make, REFUSED, after=True)
+    assert len(fuses) > 30
+    line = phrases.refusal("ru", Reason.TOO_LATE)
+    for telegram, fuse in zip(telegrams, fuses, strict=True):
+        for notes in telegram.notes.values():
+            assert [text for text, _ in notes.texts] == [line], fuse.journal
+
+
+def test_an_answer_goes_on_through_the_next_connection_wherever_the_edge_dies() -> None:
+    scenario = SCENARIOS["an answer in several parts"]
+
+    def make(retrying: Retrying) -> World:
+        telegram, told = world(scenario, retrying, VARIANTS["folds"])
+
+        def renews(chat: Chat) -> None:
+            if telegram.connected[chat.account] == 1:
+                telegram.renews(chat.account)
+
+        async def tells(chat: Chat) -> None:
+            while telegram.connected[chat.account] == 1:  # noqa: ASYNC110 - a number has no event
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)
+            telegram.tells_of_connection(chat.account)
+
+        telegram.sent = renews
+        return replace(told, meanwhile=tells)
+
+    fuses = tell_with_every_death(make, scenario, after=True)
+    assert fuses[-1].journal.count("Telegram.send") > 6, "none went through the connection before"
