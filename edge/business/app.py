@@ -93,6 +93,7 @@ async def _answer(
             stored = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
             connections = Connections(stored, bot, ask=partial(ask_for_connection, api), retrying=retrying)
             await connections.load()
+            catch_up: CatchUp
             telling = Telling(connections, lambda *notice: accounts.notify(*notice), rules)  # noqa: PLW0108 - made below
             messenger_of = messengers(
                 client,
@@ -100,7 +101,12 @@ async def _answer(
                 rate=settings.sends_per_second,
                 on_updates=updates.take,
                 through=partial(
-                    ConnectionApi, api, centres, connections, refused=telling.tell, fetch_missed=updates.reconnected
+                    ConnectionApi,
+                    api,
+                    centres,
+                    connections,
+                    refused=telling.tell,
+                    fetch_missed=lambda: catch_up.fetch("invalid connection"),
                 ),
             )
             accounts = Accounts(

@@ -14,7 +14,7 @@ from edge.business.connections import Connections
 from edge.business.reasons import Reason
 from edge.business.telegram import connection_api
 from edge.business.telegram.connection_api import ConnectionApi
-from edge.userbot.driving.messenger import FloodWaited, Undeliverable, UnknownAnswer
+from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.telegram.api import CallRefused
 from events.memory import MemoryRecords
 from events.runtime.clock import SystemClock
@@ -85,13 +85,21 @@ class Calling:
     telegram: Telegram
     connections: Connections
     told: list[tuple[str, Reason]] = field(default_factory=list)
+    is_stalled: bool = False
+    """Updates that were missed can't be fetched now."""
 
     def api(self, person: str = PERSON) -> ConnectionApi:
         async def refused(person: str, reason: Reason) -> None:
             self.told.append((person, reason))
 
         centres = SimpleNamespace(invoke=self.telegram.at_centre)
-        return ConnectionApi(self.telegram, centres, self.connections, person, refused=refused)
+        return ConnectionApi(
+            self.telegram, centres, self.connections, person, refused=refused, fetch_missed=self.fetch_missed
+        )
+
+    async def fetch_missed(self) -> None:
+        if self.is_stalled:
+            await asyncio.Event().wait()
 
 
 async def calling(*connections: Connection, **telegram: Any) -> Calling:
@@ -171,6 +179,17 @@ def test_if_none_comes_the_call_is_refused_and_the_person_told(virtually) -> Non
         with pytest.raises(CallRefused, match=INVALID):
             await made.api().invoke("hello")
         assert (made.telegram.asked, made.told) == (["a"], [(PERSON, Reason.ENDED)])
+
+    virtually(life)
+
+
+def test_while_updates_can_not_be_fetched_the_call_is_tried_again(virtually) -> None:
+    async def life(retrying: Retrying) -> None:
+        made = await calling(FIRST, refuses={"a": INVALID})
+        made.is_stalled = True
+        with pytest.raises(MessengerError):
+            await made.api().invoke("hello")
+        assert made.told == []
 
     virtually(life)
 

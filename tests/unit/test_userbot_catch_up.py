@@ -145,6 +145,15 @@ async def restarted(places: Places, at: int) -> Inbox:
     return places.inbox()
 
 
+async def test_a_fetch_that_is_asked_for_returns_once_everything_until_then_is_taken_in(places) -> None:
+    inbox = (await restarted(places, 10)).start()
+    for last in (12, 14):
+        places.account.pts = last  # missed
+        async with asyncio.timeout(10):
+            await inbox.catch_up.fetch("asked for")
+        assert inbox.got == list(range(11, last + 1))
+
+
 async def test_the_first_start_ever_answers_nothing_from_before_it(places) -> None:
     places.account.pts = 40
     inbox = places.inbox().start()

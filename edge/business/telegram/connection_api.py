@@ -11,15 +11,17 @@ from pyrogram import raw
 from edge.business.connections import Connections, Kept
 from edge.business.reasons import CONNECTION_INVALID, NO_RIGHT_TO_REPLY, NOT_CONNECTED, Reason, reason_of
 from edge.business.telegram.centres import Centres
-from edge.userbot.driving.messenger import Undeliverable, UnknownAnswer
+from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.telegram.api import CallRefused, TelegramApi
+from events.runtime.tasks import within
 
 functions: Any = raw.functions
 
 STALE = {CONNECTION_INVALID, "DC_ID_INVALID"}
 """What is known of the connection is out of date."""
 RENEWAL_PATIENCE = timedelta(seconds=5)
-"""How long to wait for the update about another connection after one has become invalid, e.g. by a change of rights."""
+"""How long to wait for the update about another connection after one has become invalid, e.g. by a change of rights;
+as long for what is missed to be fetched."""
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +30,7 @@ class ConnectionApi:
     """Has the part of `TelegramApi` that a messenger needs, but through the connection of `person`.
 
     `refused` is called with the reason when Telegram or the person does not allow a call, so that the person gets to
-    know. `fetch_missed`: has updates that may have been missed fetched.
+    know. `fetch_missed`: returns once updates that may have been missed are taken in.
     """
 
     is_bot = True
@@ -43,7 +45,7 @@ class ConnectionApi:
         person: str,
         *,
         refused: Callable[[str, Reason], Awaitable[None]],
-        fetch_missed: Callable[[], None] = lambda: None,
+        fetch_missed: Callable[[], Awaitable[None]],
     ) -> None:
         self._api = api
         self._centres = centres
@@ -110,15 +112,25 @@ class ConnectionApi:
     async def _renew(self, kept: Kept) -> None:
         """Wait until what is known of the connection is no longer `kept`, which Telegram does not accept.
 
-        Raises CallRefused if that stays so, and MessengerError.
+        Raises CallRefused if that stays so although nothing is missed any more, otherwise MessengerError.
         """
         log.warning("connection.invalid", account=self.account, connection=kept.connection_id)
         if not kept.is_same(self._connections.of(self.account)):
             return
         await self._ask_again(kept)
-        self._fetch_missed()
-        if not await self._connections.changed(self.account, kept, patience=RENEWAL_PATIENCE):
-            raise CallRefused(CONNECTION_INVALID)
+        is_fetched = await self._has_fetched_missed()
+        if await self._connections.changed(self.account, kept, patience=RENEWAL_PATIENCE):
+            return
+        if not is_fetched:
+            raise MessengerError("the connection has changed, and Telegram has not told how yet; trying again")
+        raise CallRefused(CONNECTION_INVALID)
+
+    async def _has_fetched_missed(self) -> bool:
+        """Fetch what may have been missed. Return whether that was done in time."""
+        with suppress(TimeoutError):
+            await within(RENEWAL_PATIENCE, self._fetch_missed())
+            return True
+        return False
 
     async def _ask_again(self, kept: Kept) -> None:
         """Keep what Telegram says of the connection now, if it knows it. Raises MessengerError."""

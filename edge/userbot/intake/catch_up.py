@@ -85,10 +85,19 @@ class CatchUp:
         self._target = UpdatesState()
         self._has_begun = asyncio.Event()
         self._has_caught_up = asyncio.Event()
+        self._completed, self._has_completed = 0, asyncio.Event()
 
     def put(self, item: LiveChange | Gap | Keyed) -> None:
         """Queue a live update. What is no `LiveChange` is from a channel, which has an order of its own."""
         self._items.put_nowait(item)
+
+    async def fetch(self, why: str) -> None:
+        """Fetch what may have been missed, and wait until everything that Telegram had counted by now is taken in."""
+        # A fetch that is under way may have been asked for too early.
+        needed = self._completed + (2 if self._why else 1)
+        self.put(Gap(why))
+        while self._completed < needed:
+            await self._has_completed.wait()
 
     def on_store_recreated(self) -> None:
         """Save everything again: the store was lost and recreated."""
@@ -357,6 +366,9 @@ class CatchUp:
         later, self._later_gaps = self._later_gaps, []
         for gap in later:
             self._note_gap(gap)
+        self._completed += 1
+        self._has_completed.set()
+        self._has_completed = asyncio.Event()
 
     async def _take_early_messages(self) -> None:
         """Take the messages of live changes in spite of the gap before them."""
