@@ -141,7 +141,9 @@ async def test_who_leaves_is_erased_and_nobody_else_whatever_dies(tmp_path, guar
         people.asks(guest, anna, "Тимоха, три")
         people.asks(guest, boris, "Тимоха, четыре")
         await people.answered(boris, guest, "раз", "четыре")
-        assert people.answers(anna, guest) == ["раз"]
+        answers = people.answers(anna, guest)
+        # If the process died before it had stored that she left, the reply may have come first.
+        assert answers in (["раз"], ["раз", "два"])
         assert await stored(js, anna) == []
         assert set(before) <= set(await stored(js, boris))
 
@@ -149,7 +151,7 @@ async def test_who_leaves_is_erased_and_nobody_else_whatever_dies(tmp_path, guar
         made.telegram.disconnect_business(anna.id)
         made.telegram.connect_business(anna.id, people.bot.id)
         people.asks(guest, anna, "Тимоха, пять")
-        await people.answered(anna, guest, "раз", "пять")
+        await people.answered(anna, guest, *answers, "пять")
         people.orders(anna, "/deny")
         await made.until(lambda: len(people.told(anna)) == 3)
         assert "@spam" not in people.told(anna)[2]

@@ -79,7 +79,7 @@ def test_the_sandbox_and_a_conversation_run_with_kurigram_too(tmp_path):
     asked = ran_with_kurigram(tmp_path)
     assert asked.startswith("test\nCLIENT=kurigram\nARGS=-q -n 4 ")
     paths = re.findall(r"tests/\S+", asked)
-    assert {"tests/sandbox", "tests/e2e/test_e2e_conversation.py"} <= set(paths)
+    assert {"tests/sandbox", "tests/e2e/test_e2e_conversation.py", "tests/e2e/test_e2e_business.py"} <= set(paths)
     assert [path for path in paths if not (Path(__file__).parents[2] / path).exists()] == []
 
 
