@@ -60,7 +60,7 @@ def test_without_another_one_there_is_none(pythons):
 
 def test_the_main_run_is_last_and_its_summary_closes_the_output():
     runs = re.findall(r"^ *(make \S+|on_second_python|with_kurigram)(?=.* \|\| status)", SCRIPT, re.MULTILINE)
-    assert runs == ["make set-up-dev", "make check", "on_second_python", "with_kurigram", "make test"]
+    assert runs == ["make set-up-dev", "make check", "on_second_python", "with_kurigram", "make test", "make test"]
     assert SCRIPT.rstrip().splitlines()[-1] == 'exit "$status"'
 
 
@@ -89,3 +89,14 @@ def test_what_the_second_python_leaves_out_is_there():
     assert names
     for name in names[1].split():
         assert list((Path(__file__).parent).glob(f"*{name}*")), name
+
+
+def test_the_two_parts_of_the_main_run_are_the_whole():
+    """What the first one takes is all that the second one leaves out."""
+    first, second = re.findall(r'^make test ARGS="(.+)" \|\| ', SCRIPT, re.MULTILINE)
+    (computing,) = re.findall(r'^computing="(.+)"$', SCRIPT, re.MULTILINE)
+    assert all((Path(__file__).parents[2] / path).is_dir() for path in computing.split())
+    said = ["/bin/bash", "-c", f'parallel=P cores=C computing="{computing}"; printf "%s\\n" "{first}" "{second}"']
+    asked = subprocess.run(said, capture_output=True, text=True, check=True).stdout.splitlines()
+    left_out = " ".join(f"--ignore={path}" for path in computing.split())
+    assert asked == [f"-n C --dist loadfile {computing}", f"P {left_out}"]
