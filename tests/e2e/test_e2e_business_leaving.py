@@ -32,8 +32,9 @@ def access(guarded: Guarded, user: str) -> Access:
 
 async def start(made: Product, guarded: Guarded, name: str, user: str) -> None:
     made.settings = {**made.settings, "NATS_USER": user, "NATS_PASSWORD": guarded.passwords[user]}
+    begun = made.log(name).count(f"{name}.ready")
     await made.start(name)
-    await made.logged(f"{name}.ready", by=name)
+    await made.logged(f"{name}.ready", begun + 1, by=name)
 
 
 class People:
@@ -129,6 +130,7 @@ async def test_who_leaves_is_erased_and_nobody_else_whatever_dies(tmp_path, guar
         assert len(await stored(js, anna)) >= 4
 
         # She leaves while a question is being answered, and the process dies on the way.
+        await made.kill("generate")
         people.asks(guest, anna, "Тимоха, два")
         await made.until(lambda: people.thinking(anna, guest) == 2)
         people.orders(anna, "/disconnect")
@@ -138,6 +140,7 @@ async def test_who_leaves_is_erased_and_nobody_else_whatever_dies(tmp_path, guar
         await made.logged("account.erased", by="business")
         await until_erased(js, anna)
         assert people.told(anna)[1:] == [DONE]
+        await start(made, guarded_nats, "generate", "generate")
         people.asks(guest, anna, "Тимоха, три")
         people.asks(guest, boris, "Тимоха, четыре")
         await people.answered(boris, guest, "раз", "четыре")
