@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -30,11 +31,11 @@ class Telling:
         self._connections = connections
         self._notify = notify
         self._rules = rules
-        self._telling = asyncio.Lock()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def tell(self, person: str, reason: Reason) -> None:
         """Tell a person of a reason for silence, unless they know. Raises TransportError while the store is away."""
-        async with self._telling:
+        async with self._locks.setdefault(person, asyncio.Lock()):
             kept = self._connections.of(person)
             if kept is None or kept.left or kept.is_erased or reason in kept.told:
                 return
