@@ -74,6 +74,7 @@ async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(na
 
 
 def test_a_model_on_a_server_is_not_looked_for_here():
+    pytest.importorskip("openai")
     finding = examine_model(GenerateSettings.read(engine="openai", openai_base_url="http://127.0.0.1:1/v1"))
     assert (finding.level, finding.text.split(";")[0]) == (Level.NOTE, "model: on the server at OPENAI_BASE_URL")
 
