@@ -271,7 +271,9 @@ class Life:
         updates = Updates(client, groups=False, bots=False)
         nowhere: Any = None
         telling = Telling(self.connections, self._notify, lambda: self.rules)
-        through = partial(ThroughConnection, api, nowhere, self.connections, refused=telling.tell)
+        through = partial(
+            ThroughConnection, api, nowhere, self.connections, refused=telling.tell, fetch_missed=self._fetch_missed
+        )
         messenger_of = messengers(client, api, rate=1000, on_updates=updates.take, through=through)
         topology: Any = SimpleNamespace(ensure_edge=nothing)
         departure_of = partial(PersonsDeparture, self.connections)
@@ -296,6 +298,9 @@ class Life:
 
     async def _notify(self, person: str, notice: Notice) -> None:
         await self.accounts.notify(person, notice)
+
+    async def _fetch_missed(self) -> None:
+        await self.catch_up.fetch("invalid connection")
 
     async def _edge(self, _context: object, person: str, messenger: Messenger, **options: Any) -> AccountEdge:
         places, fuse, retrying = self.places, self.fuse, self.places.retrying
