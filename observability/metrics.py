@@ -49,6 +49,9 @@ class Metrics:
         self._deadletters = meter.create_counter(names.DEADLETTERS, "{message}", "Requests given up")
         self._busy = meter.create_counter(names.BUSY_IGNORED, "{message}", "Questions ignored while busy")
         self._silenced = meter.create_counter(names.SILENCED, "{message}", "Questions without an answer by a rule")
+        self._connected = meter.create_up_down_counter(
+            names.CONNECTED, "{person}", "Persons who have connected the bot"
+        )
 
     def record_finished(self, took: timedelta, outcome: str) -> None:
         """Record how long a question took; `outcome` from a small fixed set, e.g. `answered`, `failed`, `expired`."""
@@ -66,6 +69,10 @@ class Metrics:
     def count_silenced(self, reason: str) -> None:
         """Count a question that a rule of the owner's leaves without an answer, e.g. `paused`."""
         self._silenced.add(1, {names.REASON: reason})
+
+    def count_connected(self, change: int) -> None:
+        """Count persons who have connected the bot, or `change` below 0, who have left."""
+        self._connected.add(change)
 
     def record_catch_up(self, messages: int) -> None:
         """Record how many messages a catch-up fetched."""

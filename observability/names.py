@@ -93,6 +93,7 @@ REDRAWS = "timokha.redraws"
 DEADLETTERS = "timokha.deadletters"
 BUSY_IGNORED = "timokha.busy_ignored"
 SILENCED = "timokha.silenced"
+CONNECTED = "timokha.connected"
 
 
 def span_name(operation: str, target: str) -> str:

@@ -91,7 +91,13 @@ async def _answer(
             session.report_reconnects(client, reconnected=updates.reconnected, revoked=api.revoked)
             # Beside the chats, so that unfinished ones are not without the person who is to answer them.
             stored = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
-            connections = Connections(stored, bot, ask=partial(ask_for_connection, api), retrying=retrying)
+            connections = Connections(
+                stored,
+                bot,
+                ask=partial(ask_for_connection, api),
+                retrying=retrying,
+                connected=telemetry.metrics.count_connected,
+            )
             await connections.load()
             catch_up: CatchUp
             telling = Telling(connections, lambda *notice: accounts.notify(*notice), rules)  # noqa: PLW0108 - made below

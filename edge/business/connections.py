@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Annotated
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from edge.business.connection import Connection
+from edge.business.kept import SHRUNK, Kept, describe, with_peer
 from edge.userbot.chat.record import schema_of, with_schema
 from edge.userbot.storage.compare_and_set import ATTEMPTS, compare_and_set
 from events.errors import TransportError
@@ -21,82 +21,29 @@ SCHEMA = 1
 KEY = "connection-"
 """Before a person in a key, so that none is taken for that of a chat."""
 MAX_TOLD = 20
-MAX_PEERS = 1000
-"""People whose access hash is kept for each person, the last that came: it is needed to answer them."""
-MAX_EARLIER = 20
-GRACE = timedelta(minutes=5)
-"""From a connection's end until what is stored is erased, unless there is a new one."""
-SHRUNK: dict[str, object] = {"erase_at": None, "told": (), "earlier": (), "ignored": (), "peers": {}}
-"""What a person who was erased leaves out."""
 SETTLING = timedelta(seconds=5)
 """From `/disconnect` until everything is erased: to delete thinking lines that the records name."""
 
 log = structlog.get_logger(__name__)
 
 
-class Kept(BaseModel):
-    """A person's newest connection, and what we have done about it.
-
-    `told`: reasons for silence of which the person knows. `left`: the person has told us by `/disconnect` to stop, and
-    the same connection does not count any more. `earlier`: the ids of connections before this one: a message that came
-    through one may be fetched when Telegram knows it no more; those of `ignored` were left. `peers`: the access hashes
-    of the people in the person's chats, which are not those that the bot has for its own chats with them. `erase_at`:
-    from when on what is stored about the person is erased; `erased_at`: since when it is.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    connection_id: str
-    dc_id: Annotated[int, Field(gt=0)]
-    date: datetime
-    is_enabled: bool = True
-    may_reply: bool = True
-    told: tuple[str, ...] = ()
-    left: bool = False
-    earlier: tuple[str, ...] = ()
-    peers: dict[str, int] = {}
-    ignored: tuple[str, ...] = ()
-    erase_at: datetime | None = None
-    erased_at: datetime | None = None
-
-    @property
-    def is_erased(self) -> bool:
-        """Return whether nothing else is stored about the person."""
-        return self.erased_at is not None or self.is_closed
-
-    @property
-    def is_closed(self) -> bool:
-        """Return whether all that is left is what tells to ignore the connection."""
-        return self.left and self.erase_at is None and self.erased_at is None
-
-    @property
-    def answers(self) -> bool:
-        """Return whether the person's chats are answered through it."""
-        return self.is_enabled and not self.left
-
-    def takes(self, connection_id: str) -> bool:
-        """Return whether the person's chats are answered, those that came through this connection too."""
-        return self.answers and connection_id not in self.ignored
-
-    @property
-    def may_send(self) -> bool:
-        """Return whether Telegram takes messages through it."""
-        return self.is_enabled and self.may_reply
-
-    def is_same(self, other: "Kept | None") -> bool:
-        """Return whether the connection is the same in both, whatever else is kept."""
-        return other is not None and self == other.model_copy(update={"told": self.told, "peers": self.peers})
-
-
 class Connections:
     """Every method that changes or loads raises TransportError while the store is away.
 
     `ask`: asks Telegram for a connection by its id; raises MessengerError, or Undeliverable if there is none.
+    `connected`: called with how many persons more, or less, are answered now.
     """
 
     def __init__(
-        self, records: Records, bot: str, *, ask: Callable[[str], Awaitable[Connection]], retrying: Retrying
+        self,
+        records: Records,
+        bot: str,
+        *,
+        ask: Callable[[str], Awaitable[Connection]],
+        retrying: Retrying,
+        connected: Callable[[int], None] = lambda change: None,
     ) -> None:
+        self._connected = connected
         self._records = records
         self._bot = bot
         self._ask = ask
@@ -154,7 +101,7 @@ class Connections:
     async def change(self, connection: Connection) -> None:
         """Keep a person's connection as Telegram describes it now, unless a newer one is kept."""
         now = self._retrying.clock.now()
-        await self._change(connection.person, lambda kept: _with(kept, connection, now))
+        await self._change(connection.person, lambda kept: describe(kept, connection, now))
         self._persons[connection.id] = connection.person
 
     async def leave(self, person: str) -> None:
@@ -210,7 +157,7 @@ class Connections:
         """Keep how to address somebody in the person's chats."""
         kept = self.of(person)
         if kept and kept.peers.get(user) != access_hash:
-            await self._update(person, lambda kept: {"peers": _with_peer(kept.peers, user, access_hash)})
+            await self._update(person, lambda kept: {"peers": with_peer(kept.peers, user, access_hash)})
 
     async def _update(self, person: str, update: Callable[[Kept], dict[str, object]]) -> None:
         """Change what is kept about a person, if anything is."""
@@ -239,6 +186,9 @@ class Connections:
         return f"{self._bot}.{KEY}{person}"
 
     def _note(self, person: str, kept: Kept) -> None:
+        before = self._kept.get(person)
+        if change := kept.answers - (before is not None and before.answers):
+            self._connected(change)
         self._kept[person] = kept
         self._persons |= dict.fromkeys((kept.connection_id, *kept.earlier), person)
         self.noted.set()
@@ -247,54 +197,6 @@ class Connections:
 
 def _stored_or(known: Kept, stored: Kept | None) -> Kept:
     return stored or known
-
-
-def _with(kept: Kept | None, connection: Connection, now: datetime) -> Kept:
-    """Return what to keep after Telegram has described `connection`.
-
-    Changed settings may come as the end of the old connection and a new one, so its end erases only after a while.
-    """
-    changed = Kept(
-        connection_id=connection.id,
-        dc_id=connection.dc_id,
-        date=connection.date,
-        is_enabled=connection.is_enabled,
-        may_reply=connection.may_reply,
-        erase_at=None if connection.is_enabled else now + GRACE,
-    )
-    if kept is None:
-        return changed
-    if kept.connection_id == connection.id:
-        changed = changed.model_copy(update=_going_on(kept, changed))
-        # A repeated description is no change: what the person knows of, they need not be told again.
-        return kept if changed.is_same(kept) else changed
-    # A late word about an earlier connection, e.g. that it is over, changes nothing.
-    if connection.date < kept.date or (connection.date == kept.date and not connection.is_enabled):
-        return kept
-    return changed.model_copy(update=_following(kept))
-
-
-def _going_on(kept: Kept, changed: Kept) -> dict[str, object]:
-    """Return what stays as it was in another word about the same connection."""
-    stays: dict[str, object] = {"earlier": kept.earlier, "ignored": kept.ignored, "peers": kept.peers}
-    if kept.left or (kept.erased_at and not changed.is_enabled):
-        is_removed_at_last = kept.is_closed and not changed.is_enabled
-        erase_at = changed.erase_at if is_removed_at_last else kept.erase_at
-        return {**stays, "left": kept.left, "erase_at": erase_at, "erased_at": kept.erased_at}
-    return {**stays, "erase_at": changed.erase_at and (kept.erase_at or changed.erase_at)}
-
-
-def _following(kept: Kept) -> dict[str, object]:
-    """Return what to know of the connections before a new one."""
-    if kept.left:
-        return {"ignored": (*kept.ignored, kept.connection_id)[-MAX_EARLIER:]}
-    earlier = (*kept.earlier, kept.connection_id)[-MAX_EARLIER:]
-    return {"earlier": earlier, "ignored": kept.ignored, "peers": kept.peers}
-
-
-def _with_peer(peers: dict[str, int], user: str, access_hash: int) -> dict[str, int]:
-    others = {other: known for other, known in peers.items() if other != user}
-    return dict(list({**others, user: access_hash}.items())[-MAX_PEERS:])
 
 
 def _read(key: str, value: bytes) -> Kept | None:

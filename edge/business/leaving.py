@@ -13,7 +13,8 @@ import structlog
 
 from edge.business.accounts import Accounts
 from edge.business.connection import Connection
-from edge.business.connections import Connections, Kept
+from edge.business.connections import Connections
+from edge.business.kept import Kept
 from edge.userbot.chat.record import UnreadableRecord
 from edge.userbot.error_lines import describe_error
 from edge.userbot.owner.changes import forget_all_but_answers

@@ -120,6 +120,7 @@ class Receiving:
                 await edge.receive(message)
                 return
             log.info("message.received", chat=message.chat, message=message.message_id, effect=Reason.NO_RIGHT)
+            edge.ports.telemetry.metrics.count_silenced(Reason.NO_RIGHT)
             await self._refused(person, Reason.NO_RIGHT)
 
     async def _take_deletion(self, content: MessagesDeleted) -> None:

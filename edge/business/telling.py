@@ -7,7 +7,8 @@ from weakref import WeakValueDictionary
 import structlog
 
 from edge.business import phrases
-from edge.business.connections import Connections, Kept
+from edge.business.connections import Connections
+from edge.business.kept import Kept
 from edge.business.reasons import Reason
 from edge.userbot.chat.record import NO_MESSAGE, Notice
 from edge.userbot.rules import Rules

@@ -12,7 +12,8 @@ from pyrogram import raw
 
 from edge.business.accounts import Accounts
 from edge.business.connection import BusinessMessage, Connection, ConnectionChanged
-from edge.business.connections import Connections, Kept
+from edge.business.connections import Connections
+from edge.business.kept import Kept
 from edge.business.leaving import Leaving, PersonsDeparture
 from edge.business.reasons import CONNECTION_INVALID
 from edge.business.receiving import Receiving

@@ -92,6 +92,8 @@ def test_what_befalls_a_question_is_counted(observed):
     metrics.count_busy_ignored()
     metrics.count_silenced("paused")
     metrics.record_catch_up(7)
+    metrics.count_connected(3)
+    metrics.count_connected(-1)
     points = observed.points()
     [(_, uptime)] = points.pop("process.uptime")
     assert uptime > 0
@@ -102,6 +104,7 @@ def test_what_befalls_a_question_is_counted(observed):
         "timokha.busy_ignored": [({}, 1)],
         "timokha.silenced": [({"timokha.reason": "paused"}, 1)],
         "timokha.catch_up.size": [({}, 1)],
+        "timokha.connected": [({}, 2)],
     }
 
 

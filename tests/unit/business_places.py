@@ -8,7 +8,8 @@ from typing import Any
 
 from edge.business.connect_hints import ConnectHints
 from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessagesDeleted
-from edge.business.connections import KEY, Connections, Kept
+from edge.business.connections import KEY, Connections
+from edge.business.kept import Kept
 from edge.business.leaving import Leaving, PersonsDeparture
 from edge.business.receiving import Receiving
 from edge.userbot.chat.incoming import Incoming
@@ -128,12 +129,22 @@ class Life:
         self._log = fused(places.log, "publish", "erase", "erase_account")
         self._telegram = fused(places.telegram, "send", "delete")
         retrying = places.retrying
-        self.connections = Connections(fused(places.bucket, "save", "remove"), BOT, ask=self._ask, retrying=retrying)
+        self.connected = 0
+        self.connections = Connections(
+            fused(places.bucket, "save", "remove"),
+            BOT,
+            ask=self._ask,
+            retrying=retrying,
+            connected=self._count,
+        )
         self.leaving = Leaving(self.connections, self, self._log, retrying=retrying)
         self.hints = ConnectHints(lambda person: self._telegram, BOT, lambda: RULES, retrying=retrying)
         self.receiving = Receiving(
             self.connections, self, self.leaving, self.hints, _to_message, refused=_refused, retrying=retrying
         )
+
+    def _count(self, change: int) -> None:
+        self.connected += change
 
     async def _ask(self, id_: str) -> Connection:
         if id_ not in self.places.asked_for:

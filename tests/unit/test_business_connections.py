@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from edge.business import connections as connections_module
+from edge.business import kept as kept_module
 from edge.business.connection import Connection
-from edge.business.connections import MAX_EARLIER, Connections
+from edge.business.connections import Connections
+from edge.business.kept import MAX_EARLIER
 from edge.userbot.driving.messenger import Undeliverable
 from events.memory import MemoryRecords
 from events.runtime.clock import SystemClock
@@ -96,7 +97,7 @@ async def test_only_so_many_earlier_connections_are_kept(start) -> None:
 async def test_access_hashes_outlive_a_restart_and_a_new_connection_but_only_the_newest_are_kept(
     start, monkeypatch
 ) -> None:
-    monkeypatch.setattr(connections_module, "MAX_PEERS", 2)
+    monkeypatch.setattr(kept_module, "MAX_PEERS", 2)
     connections = await start(Telegram())
     await connections.change(FIRST)
     for user, access_hash in (("1", 11), ("2", 22), ("1", 12), ("3", 33)):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge.business.connections import GRACE, Kept
+from edge.business.kept import GRACE, Kept
 from edge.business.leaving import LATE
 from edge.userbot.owner.phrases import words
 from events.event import Event
@@ -187,7 +187,9 @@ def test_a_removed_connection_erases_after_a_while_and_leaves_nothing_a_day_late
     async def story(places: Places) -> None:
         life = Life(places)
         await serve(places, life)
+        assert life.connected == 1
         await life.connects(places.connection("old", is_enabled=False))
+        assert life.connected == 0
         await asyncio.sleep(GRACE.total_seconds() - 30)
         assert await places.stored() != NOTHING
         await life.die()
@@ -235,6 +237,7 @@ def test_a_new_connection_after_that_begins_afresh_even_at_once(virtually) -> No
         await life.connects(places.connection("new", made=timedelta(seconds=1)))
         kept = await places.kept()
         assert kept.answers
+        assert life.connected == 1
         stored = await places.stored()
         assert stored["events"] == []
         assert f"{PERSON}.policy" not in stored["records"]

@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from pyrogram import raw
 
-from edge.business.connections import Connections, Kept
+from edge.business.connections import Connections
+from edge.business.kept import Kept
 from edge.business.reasons import CONNECTION_INVALID, NO_RIGHT_TO_REPLY, NOT_CONNECTED, Reason, reason_of
 from edge.business.telegram.centres import Centres
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
