@@ -6,6 +6,7 @@ sent is known by its random id, and by updates if Telegram sends the bot its own
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -60,6 +61,12 @@ def test_an_edge_that_dies_around_anything_it_does_leaves_what_the_next_one_fini
     scenario = scenario_of(name, told)
     fuses = tell_with_every_death(lambda retrying: world(scenario, retrying, told)[1], scenario, after=after)
     assert len(fuses) > 20
+
+
+def test_a_person_whose_messages_pause_nothing_needs_no_random_ids_either() -> None:
+    told = VARIANTS["forgets and echoes"]
+    scenario = replace(SCENARIOS["an answer in several parts"], rules=Rules(owner_pause=timedelta(0)))
+    assert len(tell_with_every_death(lambda retrying: world(scenario, retrying, told)[1], scenario, after=True)) > 20
 
 
 APPROVED = Scenario(

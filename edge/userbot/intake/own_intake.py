@@ -60,7 +60,9 @@ class OwnIntake:
             return Effect.SILENT  # a bot's messages are all ours
         if message.chat == self._ports.owner_chat:
             return await self._receive(message, take_in_own_chat)
-        return await self._receive(message, take_own) if self._rules.owner_pause else Effect.SILENT
+        # That one of ours is in the chat matters in any case.
+        matters = message.is_ours or self._rules.owner_pause
+        return await self._receive(message, take_own) if matters else Effect.SILENT
 
     async def receive_from_owner(self, message: Incoming) -> Effect:
         """Take in a message to a bot if it is an order or decision of its owner's; if not, return Effect.SILENT."""
