@@ -1,5 +1,6 @@
 """The business edge of one bot on memory, and everything that outlives its process."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -44,11 +45,13 @@ class Telegram:
     deleted: list[int] = field(default_factory=list)
     by_random_id: dict[int, int] = field(default_factory=dict)
     before_send: Callable[[str, str], None] = lambda chat, text: None
+    delays: dict[str, float] = field(default_factory=dict)
 
     async def send(
         self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
     ) -> int:
         self.before_send(chat, message.text)
+        await asyncio.sleep(self.delays.get(chat, 0.0))
         if random_id not in self.by_random_id:
             self.texts.append((chat, message.text, reply_to))
             self.by_random_id[random_id] = 1000 + len(self.texts)

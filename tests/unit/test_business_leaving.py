@@ -126,6 +126,21 @@ def test_whenever_the_process_dies_on_the_way_the_next_start_erases_everything(v
         run(virtually, story)
 
 
+def test_a_message_that_is_on_its_way_meanwhile_leaves_no_record_behind(virtually) -> None:
+    async def story(places: Places) -> None:
+        life = Life(places)
+        await serve(places, life)
+        places.telegram.delays["5"] = 60.0
+        await life.asks("old", "5", 12, f"bot, {SECRET}")
+        await life.tells_the_bot("/disconnect", 20)
+        await until(lambda: is_erased(places))
+        await asyncio.sleep(120)
+        assert await places.stored() == NOTHING
+        await life.die()
+
+    run(virtually, story)
+
+
 def test_a_late_reply_to_somebody_who_has_left_is_erased_with_all_that_belongs_to_it(virtually) -> None:
     async def story(places: Places) -> None:
         await disconnect(places, Fuse(0, False))
@@ -205,14 +220,16 @@ def test_a_removed_connection_erases_after_a_while_and_leaves_nothing_a_day_late
     run(virtually, story)
 
 
-def test_changed_settings_that_come_as_a_new_connection_erase_nothing(virtually) -> None:
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_changed_settings_that_come_as_a_new_connection_erase_nothing(virtually, seconds) -> None:
     async def story(places: Places) -> None:
         life = Life(places)
         await serve(places, life)
         before = await places.stored()
-        await life.connects(places.connection("old", is_enabled=False))
-        await life.connects(places.connection("new", made=timedelta(seconds=1)))
-        await life.connects(places.connection("old", is_enabled=False))  # fetched again, out of order
+        over = places.connection("old", is_enabled=False)
+        await life.connects(over)
+        await life.connects(places.connection("new", made=timedelta(seconds=seconds)))
+        await life.connects(over)  # fetched again, out of order
         await asyncio.sleep(2 * GRACE.total_seconds())
         after = await places.stored()  # the questions are over meanwhile: nobody answered them
         assert (after["records"], after["events"]) == (before["records"], before["events"])
