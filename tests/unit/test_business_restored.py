@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from edge.userbot.driving.ports import REMEMBERED
 from edge.userbot.rules import Rules
 from events.runtime.retrying import Retrying
 from tests.crashes.backups import Copying, make_late, put_back
@@ -14,8 +15,8 @@ from tests.crashes.scenarios import SCENARIOS
 from tests.crashes.stories import MOST_EFFECTS, Scenario, World, comes_true, in_virtual_time, rests, talk
 from tests.fuses import Fuse
 
-AGO = timedelta(seconds=10)
-"""So long ago everything was written: what is younger than two seconds counts as live."""
+AGO = REMEMBERED + timedelta(seconds=10)
+"""So long ago everything was written: of what is younger, Telegram recognises a repeat."""
 FORGETFUL = Variant(folds=False, echoes=False, remembers=False)
 
 

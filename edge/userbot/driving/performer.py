@@ -169,7 +169,10 @@ class Performer:
     async def drop_if_answered_before(self, current: Current) -> bool:
         """Drop a question from a restored backup if the chat has its outcome already. Return whether it was dropped."""
         ports, question = self._ports, current.question
-        if not question.doubtful and question.asked_at >= await ports.chats.restored_at():
+        restored_at = await ports.chats.restored_at()
+        if not question.doubtful and question.asked_at >= restored_at:
+            return False
+        if ports.repeats_harmlessly(self._chat, question.asked_at, restored_at):
             return False
         # Until its deadline the thinking line of a live answer may contain the start of the answer.
         grows = question.live and bool(current.thinking_id) and not current.is_over(self._clock.now())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from edge.userbot.driving.messenger import Messenger
@@ -25,6 +25,10 @@ class Departure(Protocol):
     async def leave(self) -> None:
         """Record that the person has left: what is stored about them is then erased. Raises TransportError."""
         ...
+
+
+REMEMBERED = timedelta(minutes=2)
+"""How long Telegram surely knows a `random_id`: apps repeat what they sent before a connection broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +57,11 @@ class Ports:
     def are_shown(self, chat: str) -> bool:
         """Return whether Telegram shows the messages of a chat: it shows a connected bot none of the person's."""
         return chat == self.owner_chat or not (self.by_bot and self.account == self.owner_chat)
+
+    def repeats_harmlessly(self, chat: str, asked_at: datetime, restored_at: datetime) -> bool:
+        """Return whether a question from before a restore is asked again without a look into its chat.
+
+        Telegram shows no message of such a chat, but it recognises the repeat of an answer that is young. The index may
+        also be lost by itself, which must cost no question.
+        """
+        return not self.are_shown(chat) and restored_at - asked_at <= REMEMBERED

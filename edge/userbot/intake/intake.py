@@ -194,9 +194,12 @@ class Intake:
         chats = self._ports.chats
         if message.date < (await chats.created_at()).replace(microsecond=0):
             return replace(message, doubtful=True)
-        if message.date >= (await chats.restored_at()).replace(microsecond=0):
+        restored_at = await chats.restored_at()
+        if message.date >= restored_at.replace(microsecond=0):
             return message
         message = replace(message, before_restore=True)
+        if self._ports.repeats_harmlessly(message.chat, message.date, restored_at):
+            return message
         record = await self._lookups.record(message.chat)
         known = receive(record, message, rules, self._clock.now()).effect if record else None
         if known not in ANSWERED | {Effect.IGNORED_BUSY}:
