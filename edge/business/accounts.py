@@ -117,8 +117,14 @@ class Accounts:
             start = self._looked_at % (len(persons) or 1)
             persons = [*persons[start:], *persons[:start]][:LOOKED_AT]
             self._looked_at = start + LOOKED_AT
-        await for_each(persons, topology.ensure_edge, at_once=AT_ONCE)
+        await for_each(persons, self._ensure_consumer, at_once=AT_ONCE)
         self._changes = len(topology.changes)
+
+    async def _ensure_consumer(self, person: str) -> None:
+        """Create a person's consumer if it is missing, unless their edge was closed meanwhile."""
+        async with self._lock(person):
+            if person in self._edges:
+                await self._topology.ensure_edge(person)
 
     def on_store_recreated(self) -> None:
         """Restore what NATS has lost."""

@@ -172,7 +172,7 @@ class Performer:
         restored_at = await ports.chats.restored_at()
         if not question.doubtful and question.asked_at >= restored_at:
             return False
-        if ports.repeats_harmlessly(self._chat, question.asked_at, restored_at):
+        if ports.is_asked_again(self._chat, question.asked_at, restored_at):
             return False
         # Until its deadline the thinking line of a live answer may contain the start of the answer.
         grows = question.live and bool(current.thinking_id) and not current.is_over(self._clock.now())

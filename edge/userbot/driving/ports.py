@@ -28,7 +28,8 @@ class Departure(Protocol):
 
 
 REMEMBERED = timedelta(minutes=2)
-"""How long Telegram surely knows a `random_id`: apps repeat what they sent before a connection broke."""
+"""A question so young when the index was lost is asked again: Telegram most likely still knows the `random_id` of its
+answer, as apps repeat what they sent before a connection broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ class Ports:
         """Return whether Telegram shows the messages of a chat: it shows a connected bot none of the person's."""
         return chat == self.owner_chat or not (self.by_bot and self.account == self.owner_chat)
 
-    def repeats_harmlessly(self, chat: str, asked_at: datetime, restored_at: datetime) -> bool:
+    def is_asked_again(self, chat: str, asked_at: datetime, restored_at: datetime) -> bool:
         """Return whether a question from before a restore is asked again without a look into its chat.
 
-        Telegram shows no message of such a chat, but it recognises the repeat of an answer that is young. The index may
-        also be lost by itself, which must cost no question.
+        Telegram shows no message of such a chat, but it recognises the repeat of an answer. The index may also be lost by
+        itself, which must cost no question.
         """
         return not self.are_shown(chat) and restored_at - asked_at <= REMEMBERED

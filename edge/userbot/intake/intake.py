@@ -198,7 +198,7 @@ class Intake:
         if message.date >= restored_at.replace(microsecond=0):
             return message
         message = replace(message, before_restore=True)
-        if self._ports.repeats_harmlessly(message.chat, message.date, restored_at):
+        if self._ports.is_asked_again(message.chat, message.date, restored_at):
             return message
         record = await self._lookups.record(message.chat)
         known = receive(record, message, rules, self._clock.now()).effect if record else None
