@@ -62,7 +62,7 @@ class Ports:
     def is_asked_again(self, chat: str, asked_at: datetime, restored_at: datetime) -> bool:
         """Return whether a question from before a restore is asked again without a look into its chat.
 
-        Telegram shows no message of such a chat, but it recognises the repeat of an answer. The index may also be lost by
-        itself, which must cost no question.
+        Telegram shows no message of such a chat, but it recognises the repeat of an answer. The index may also be lost
+        by itself, which must cost no question.
         """
         return not self.are_shown(chat) and restored_at - asked_at <= REMEMBERED
