@@ -62,8 +62,9 @@ prefix = "бот,"
 live = true
 ```
 
-A running userbot notices within two seconds that `timokha.toml` or `.env` has changed, appeared or vanished. Then these
-settings apply to messages that come from now on, and `rules.changed` in the log names those that have changed:
+A running `timokha userbot` or `timokha business` notices within two seconds that `timokha.toml` or `.env` has changed,
+appeared or vanished. Then these settings apply to messages that come from now on, and `rules.changed` in the log names
+those that have changed:
 {rules}.
 All others need a restart: `settings.need_restart` names them. A file that can't be read, or has an unknown name or a
 bad value, changes nothing, and `rules.not_changed` says why; so does one that was emptied, because an editor may have

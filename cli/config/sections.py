@@ -13,7 +13,7 @@ COMMON: tuple[tuple[str, type[Settings]], ...] = (
     ("Every command", Settings),
     ("NATS: every command but `trace` and `train`", ProcessSettings),
     ("RabbitMQ", RabbitMQSettings),
-    ("`userbot`, `generate` and `bridge`, which run until they are stopped", ServiceSettings),
+    ("`userbot`, `business`, `generate` and `bridge`, which run until they are stopped", ServiceSettings),
 )
 
 
