@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from cli.demo.owner import ChatWithOwner
+from cli.demo.chat import POLL
+from cli.demo.owner import BY_HAND, ChatWithOwner
 from cli.demo.terminal import labelled, with_formatting
 from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.message_box import StoredMessage
@@ -14,7 +15,7 @@ from events.errors import SettingsError
 
 IN_SETTINGS = ">>>"
 """What lines start with that are acts of the owner in Telegram's settings."""
-CONNECT, NO_REPLY, DISCONNECT = "connect", "no reply", "disconnect"
+CONNECT, NO_REPLY, DISCONNECT = ACTS = "connect", "no reply", "disconnect"
 HOW = (
     "the owner has connected a bot, which answers as the owner; you are the guest; a line that starts with > is the"
     " owner's, to the bot: > /status, > /pause all, > + to send a draft (with --owner), > /disconnect; with >> the"
@@ -58,13 +59,21 @@ class ChatWithBusiness(ChatWithOwner):
         self.is_on = can_reply
 
     async def say(self, text: str) -> int:
+        await self._until_known()
         self._since = self.clock.monotonic()
         if not text.startswith(IN_SETTINGS):
             return await super().say(text)
         act = text.removeprefix(IN_SETTINGS).strip()
-        self._change(act)
         self.show(labelled("owner>>> ", act))
+        if act not in ACTS:
+            self.show(f"there is no such act; there are {', '.join(ACTS)}")
+        self._change(act)
         return 0
+
+    async def _until_known(self) -> None:
+        """Wait until the bot knows of its first connection, which is counted apart from messages to it."""
+        while not await self.chats.index.is_complete():
+            await self.clock.sleep(POLL)
 
     async def show_outcome(self, text: str, message_id: int) -> None:
         if text.startswith(IN_SETTINGS):
@@ -105,7 +114,8 @@ class ChatWithBusiness(ChatWithOwner):
         return await super()._order(text)
 
     async def _is_settled(self, text: str, message_id: int) -> bool:
-        if not self.is_on and not text.startswith(">"):
+        # Without a connection the owner's record may be erased, or not be there.
+        if not self.is_on and not text.startswith(BY_HAND):
             return await self._is_quiet()
         return await super()._is_settled(text, message_id)
 

@@ -10,6 +10,7 @@ pytest.importorskip("mtproto")
 from edge.sandbox.business_types import HAS_BUSINESS
 
 LINES = """\
+> /status
 Тимоха, привет
 > +
 >>> no reply
@@ -18,6 +19,8 @@ LINES = """\
 Тимоха, а теперь?
 > нет, я занят
 >> это правда я
+> /disconnect
+> /status
 """
 
 
