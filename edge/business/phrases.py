@@ -7,8 +7,8 @@ from edge.business.reasons import Reason
 from edge.userbot.phrases import language
 
 _WHERE = {
-    "ru": "Настройки → Telegram для бизнеса → Чат-боты",
-    "en": "Settings → Telegram Business → Chatbots",
+    "ru": "Настройки → Telegram для бизнеса → Чат-боты (в новых приложениях: Изменить профиль → Автоматизация чатов)",
+    "en": "Settings → Telegram Business → Chatbots (in newer apps: Edit profile → Chat Automation)",
 }
 
 _RUSSIAN = {

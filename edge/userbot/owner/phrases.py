@@ -79,7 +79,8 @@ _RUSSIAN = Words(
     full="Список полон: в нём {most} записей. Перенесите постоянные в настройки USERBOT_ALLOW и USERBOT_DENY.",
     disconnected=(
         "Готово: в ваших чатах больше не отвечаю; переписку, вопросы, списки и паузы стираю. Теперь уберите меня из"
-        " аккаунта: Настройки → Telegram для бизнеса (или Автоматизация чатов) → Чат-боты."
+        " аккаунта: Настройки → Telegram для бизнеса → Чат-боты (в новых приложениях: Изменить профиль → Автоматизация"
+        " чатов)."
     ),
     until="до {moment}",
     until_resumed="до команды /resume",
@@ -130,7 +131,8 @@ _ENGLISH = Words(
     full="The list is full: it has {most} entries. Move lasting ones to the settings USERBOT_ALLOW and USERBOT_DENY.",
     disconnected=(
         "Done: I don't answer in your chats any more, and erase the conversations, questions, lists and pauses. Now"
-        " remove me from your account: Settings → Telegram Business (or Chat Automation) → Chatbots."
+        " remove me from your account: Settings → Telegram Business → Chatbots (in newer apps: Edit profile → Chat"
+        " Automation)."
     ),
     until="until {moment}",
     until_resumed="until you send /resume",
