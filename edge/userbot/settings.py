@@ -36,8 +36,8 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
     bot_token: SecretStr | None = Field(
         None,
         validation_alias="BOT_TOKEN",
-        description="a bot's token: `timokha userbot` runs as an ordinary bot with it, `timokha business` as the bot that"
-        " people connect; USERBOT_SESSION must be the bot's, or not exist yet",
+        description="a bot's token: `timokha userbot` runs as an ordinary bot with it, `timokha business` as the bot"
+        " that people connect; USERBOT_SESSION must be the bot's, or not exist yet",
     )
     session: SecretStr = Field(
         SecretStr("timokha.session"), description="a session file, created at the first start, or a session string"
