@@ -5,7 +5,7 @@ Source: https://core.telegram.org/api/bots/connected-business-bots.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -32,6 +32,10 @@ class ConnectionChanged:
 
     key = None
 
+    @property
+    def date(self) -> datetime:
+        return self.connection.date
+
 
 @dataclass(frozen=True, slots=True)
 class BusinessMessage:
@@ -47,6 +51,10 @@ class BusinessMessage:
     @property
     def key(self) -> tuple[str, int]:
         return self.connection_id, int(self.message.id)
+
+    @property
+    def date(self) -> datetime:
+        return datetime.fromtimestamp(getattr(self.message, "date", 0), UTC)
 
     @property
     def access_hash(self) -> int | None:

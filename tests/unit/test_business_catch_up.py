@@ -22,6 +22,7 @@ from edge.userbot.intake.account_updates import (
     UpdatesState,
 )
 from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.intake.change_order import ChangeOrder
 from edge.userbot.storage.watermark import Watermark
 from events.memory import MemoryRecords
 from events.runtime.retrying import Retrying
@@ -342,6 +343,22 @@ def test_how_a_connection_is_stays_the_newest_although_older_changes_are_fetched
         assert (21 in numbers(edge, QTS), edge.connection) == (True, 22)
 
     told(story)
+
+
+@pytest.mark.parametrize("is_in_order", [True, False])
+def test_of_changes_that_wait_a_connection_is_taken_in_before_what_is_ordered_through_it(
+    virtually, is_in_order
+) -> None:
+    async def life(retrying: Retrying) -> None:
+        edge = Edge(Bot(), retrying)
+        order = ChangeOrder(edge.watermark, edge._receive, retrying=retrying)  # type: ignore[arg-type]
+        order.state = await edge.bot.state()
+        ordered, connected = edge.bot.happens(PTS), edge.bot.happens(QTS, now=True)
+        order.early += [ordered, connected]
+        await (order.take_in_order() if is_in_order else order.take_out_of_order(skip_known=True))
+        assert edge.got == [connected.content, ordered.content]
+
+    virtually(life)
 
 
 def test_a_user_account_never_asks_because_of_the_other_counter(told) -> None:

@@ -255,12 +255,12 @@ async def test_a_user_account_leaves_them_out(client, updates) -> None:
     assert await pushed(client, updates, batch(Counted(qts=7, says=True))) == []
 
 
-async def test_an_update_that_can_not_be_read_costs_a_difference_no_other() -> None:
+def source_of(messages: list[Any], others: list[Any], read: Any) -> TelegramUpdatesSource:
     async def invoke(query: Any) -> Any:
         return types.updates.Difference(
-            new_messages=[],
+            new_messages=messages,
             new_encrypted_messages=[],
-            other_updates=[Counted(says=None), Counted(says=True)],
+            other_updates=others,
             chats=[],
             users=[],
             state=types.updates.State(pts=1, qts=9, date=0, seq=0, unread_count=0),
@@ -270,7 +270,27 @@ async def test_an_update_that_can_not_be_read_costs_a_difference_no_other() -> N
         pass
 
     api: Any = SimpleNamespace(invoke=invoke, save_peers=save_peers)
-    source = TelegramUpdatesSource(api, "1", groups=False, bots=False, read_other=read)
+    return TelegramUpdatesSource(api, "1", groups=False, bots=False, read_other=read)
+
+
+async def test_an_update_that_can_not_be_read_costs_a_difference_no_other() -> None:
+    source = source_of([], [Counted(says=None), Counted(says=True)], read)
     found = await source.difference(UpdatesState(pts=1, qts=7))
     assert isinstance(found, UpdatesDifference)
     assert (found.messages, found.state.qts) == ([EXPECTED], 9)
+
+
+async def test_what_a_difference_contains_comes_by_date_but_each_counter_in_its_order() -> None:
+    def content(second: int | None) -> Any:
+        dated = {} if second is None else {"date": datetime.fromtimestamp(1_700_000_000 + second, UTC)}
+        return SimpleNamespace(**dated)
+
+    messages = [new_message(number).message for number in (5, 6, 7)]
+    for message, second in zip(messages, (0, 9, 9), strict=True):
+        message.date += second
+    others = [content(second) for second in (-5, 9, 3, None, 20)]
+    found = await source_of(messages, others, lambda update, users: update).difference(UpdatesState(pts=1, qts=7))
+    assert isinstance(found, UpdatesDifference)
+    first, *following, last = others
+    order = [one if one in others else one.message_id for one in found.messages]
+    assert order == [first, 5, *following, 6, 7, last]

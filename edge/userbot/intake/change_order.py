@@ -19,6 +19,8 @@ GAP_PATIENCE = timedelta(seconds=0.5)
 """How long to wait for missing changes, which may be on their way (see Telegram's documentation)."""
 SAVE_EVERY = timedelta(seconds=1)
 NEVER = float("inf")
+IN_TURN = (Counter.QTS, Counter.PTS)
+"""What is ordered in the bot's own chats may need a connection that was made before."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +46,7 @@ class ChangeOrder:
 
     async def take_in_order(self) -> None:
         """Take the early changes that follow the state without a gap; the others keep waiting."""
-        for counter in Counter:
+        for counter in IN_TURN:
             await self._take_in_order(counter)
         if not self.early:
             self.gap_due = NEVER
@@ -70,7 +72,7 @@ class ChangeOrder:
 
         `skip_known`: leave out those that the state covers.
         """
-        self.early.sort(key=lambda change: change.number)
+        self.early.sort(key=lambda change: (IN_TURN.index(change.counter), change.number))
         for number, change in enumerate(self.early):
             known = skip_known and self.state and change.number <= self.state.of(change.counter)
             if change.content and not known:

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any
 
 import structlog
@@ -21,6 +24,7 @@ PAGE = 100
 
 WARNING_INTERVAL = 600.0
 """Seconds."""
+NO_DATE = datetime.min.replace(tzinfo=UTC)
 
 log = structlog.get_logger(__name__)
 
@@ -122,10 +126,11 @@ class TelegramUpdatesSource:
         return self._messages([message for message in found if _date(message) >= since], list(users.values()))
 
     def _contents(self, difference: Any) -> Sequence[Keyed]:
-        """Return the new messages of a difference, then what its other updates contain, each in Telegram's order."""
+        """Return the new messages of a difference and what its other updates contain, each in Telegram's order."""
         users = {user.id: user for user in difference.users}
         others = (self._other(update, users) for update in difference.other_updates)
-        return [*self._messages(_new(difference), difference.users), *(content for content in others if content)]
+        messages = self._messages(_new(difference), difference.users)
+        return _merged([content for content in others if content], messages)
 
     def _other(self, update: Any, users: Mapping[int, Any]) -> Keyed | None:
         try:
@@ -145,6 +150,20 @@ class TelegramUpdatesSource:
         except Exception as error:  # noqa: BLE001 - one unexpected message must not hold up the others
             log.warning("telegram.message_unreadable", kind=type(message).__name__, error=type(error).__name__)
             return None
+
+
+def _merged(*sequences: Sequence[Keyed]) -> list[Keyed]:
+    """Merge contents by their dates, those of each sequence in its order; of one second those of the first come first.
+
+    So a connection comes before what is ordered through it. What has no date follows the content before it.
+    """
+    dated = [zip(accumulate(map(_content_date, contents), max), contents, strict=True) for contents in sequences]
+    return [content for _, content in merge(*dated, key=itemgetter(0))]
+
+
+def _content_date(content: Keyed) -> datetime:
+    date: datetime = getattr(content, "date", NO_DATE)
+    return date
 
 
 def _new(difference: Any) -> list[Any]:
