@@ -53,6 +53,8 @@ class Connections:
         """Set, and replaced by another, when a connection may have changed."""
         self._persons: dict[str, str] = {}
         self._is_store_new = asyncio.Event()
+        self.before_change = _nothing
+        """Called before a change, however Telegram has told of it."""
 
     async def load(self) -> None:
         """Load the connections of all persons. One that can't be read is asked for when a message comes through it."""
@@ -100,6 +102,7 @@ class Connections:
 
     async def change(self, connection: Connection) -> None:
         """Keep a person's connection as Telegram describes it now, unless a newer one is kept."""
+        await self.before_change(connection)
         now = self._retrying.clock.now()
         await self._change(connection.person, lambda kept: describe(kept, connection, now))
         self._persons[connection.id] = connection.person
@@ -193,6 +196,10 @@ class Connections:
         self._persons |= dict.fromkeys((kept.connection_id, *kept.earlier), person)
         self.noted.set()
         self.noted = asyncio.Event()
+
+
+async def _nothing(connection: Connection) -> None:
+    pass
 
 
 def _stored_or(known: Kept, stored: Kept | None) -> Kept:

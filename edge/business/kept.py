@@ -58,7 +58,11 @@ class Kept(BaseModel):
 
     def takes(self, connection_id: str) -> bool:
         """Return whether the person's chats are answered, those that came through this connection too."""
-        return self.answers and connection_id not in self.ignored
+        return self.is_enabled and not self.ignores(connection_id)
+
+    def ignores(self, connection_id: str) -> bool:
+        """Return whether the person has told us to take nothing that comes through a connection."""
+        return self.left or connection_id in self.ignored
 
     @property
     def may_send(self) -> bool:
@@ -89,10 +93,15 @@ def describe(kept: Kept | None, connection: Connection, now: datetime) -> Kept:
         changed = changed.model_copy(update=_going_on(kept, changed))
         # A repeated description is no change: what the person knows of, they need not be told again.
         return kept if changed.is_same(kept) else changed
-    # A late word about an earlier connection, e.g. that it is over, changes nothing.
-    if connection.date < kept.date or (connection.date == kept.date and not connection.is_enabled):
+    if not follows(kept, connection):
         return kept
     return changed.model_copy(update=_following(kept))
+
+
+def follows(kept: Kept, connection: Connection) -> bool:
+    """Return whether `connection` comes after the kept one. A late word about an earlier one changes nothing."""
+    is_newer = connection.date > kept.date or (connection.date == kept.date and connection.is_enabled)
+    return kept.connection_id != connection.id and is_newer
 
 
 def _going_on(kept: Kept, changed: Kept) -> dict[str, object]:

@@ -14,7 +14,7 @@ import structlog
 from edge.business.accounts import Accounts
 from edge.business.connection import Connection
 from edge.business.connections import Connections
-from edge.business.kept import Kept
+from edge.business.kept import Kept, follows
 from edge.userbot.chat.record import UnreadableRecord
 from edge.userbot.error_lines import describe_error
 from edge.userbot.owner.changes import forget_all_but_answers
@@ -48,7 +48,7 @@ class PersonsDeparture:
 
 
 class Leaving:
-    """`run` erases everybody who has left."""
+    """`run` erases everybody who has left; who comes back before is erased before their new connection is kept."""
 
     def __init__(self, connections: Connections, accounts: Accounts, log: Log, *, retrying: Retrying) -> None:
         self._connections = connections
@@ -56,15 +56,16 @@ class Leaving:
         self._log = log
         self._clock = retrying.clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        connections.before_change = self._erase_before
 
     def storing(self, person: str) -> asyncio.Lock:
         """Return a lock that keeps the person from being erased while something is stored about them."""
         return self._locks.setdefault(person, asyncio.Lock())
 
-    async def before(self, connection: Connection) -> None:
+    async def _erase_before(self, connection: Connection) -> None:
         """Erase a person who comes back with a new connection: they begin afresh. Raises TransportError."""
         kept = self._connections.of(connection.person)
-        if kept and kept.left and kept.erase_at and kept.connection_id != connection.id:
+        if kept and kept.left and kept.erase_at and follows(kept, connection):
             async with self.storing(connection.person):
                 await self._erase(connection.person)
 

@@ -17,6 +17,7 @@ from edge.userbot.chat.incoming import Incoming, Message, OwnMessage, Press
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.account_updates import Keyed
+from edge.userbot.owner.orders import Help, Misused, Unknown, parse_order
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.retrying import Retrying
@@ -34,6 +35,11 @@ log = structlog.get_logger(__name__)
 def asks(edge: AccountEdge, message: Message) -> bool:
     """Return whether a message asks a question."""
     return isinstance(message, Incoming) and isinstance(edge.intake.parse(message), Ask | AskHint)
+
+
+def is_order(message: Incoming) -> bool:
+    """Return whether a message to the bot orders more than to say what can be ordered."""
+    return not message.forwarded and not isinstance(parse_order(message.text), Help | Misused | Unknown | None)
 
 
 class Receiving:
@@ -92,7 +98,6 @@ class Receiving:
     async def _take(self, content: Keyed) -> None:
         match content:
             case ConnectionChanged(connection):
-                await self._leaving.before(connection)
                 await self._connections.change(connection)
                 kept = self._connections.of(connection.person)
                 if kept and kept.answers:
@@ -111,17 +116,24 @@ class Receiving:
             return
         async with self._leaving.storing(person):
             kept = self._connections.of(person)
-            if kept is None or not kept.takes(content.connection_id):
+            if kept is None or kept.ignores(content.connection_id):
+                return
+            edge = await self._accounts.edge(person)
+            if not kept.is_enabled:
+                await self._keep_silent(edge, message, Reason.ENDED)
                 return
             if content.access_hash is not None:
                 await self._connections.learn(person, message.chat, content.access_hash)
-            edge = await self._accounts.edge(person)
             if kept.may_reply or not asks(edge, message):
                 await edge.receive(message)
-                return
-            log.info("message.received", chat=message.chat, message=message.message_id, effect=Reason.NO_RIGHT)
-            edge.ports.telemetry.metrics.count_silenced(Reason.NO_RIGHT)
-            await self._refused(person, Reason.NO_RIGHT)
+            else:
+                await self._keep_silent(edge, message, Reason.NO_RIGHT)
+
+    async def _keep_silent(self, edge: AccountEdge, message: Message, reason: Reason) -> None:
+        if asks(edge, message):
+            log.info("message.received", chat=message.chat, message=message.message_id, effect=reason)
+            edge.ports.telemetry.metrics.count_silenced(reason)
+            await self._refused(message.account, reason)
 
     async def _take_deletion(self, content: MessagesDeleted) -> None:
         person = await self._connections.person_of(content.connection_id)
@@ -150,6 +162,8 @@ class Receiving:
                 await self._take_order(person, message)
             # The message may be the `/disconnect` itself, fetched again.
             elif kept is None or kept.is_closed or (kept.erased_at and message.date > kept.erased_at):
+                if is_order(message):  # their connection may come only with what was missed
+                    log.info("order.dropped", person=person, message=message.message_id)
                 self._hints.offer(message, has_left=kept is not None and kept.left)
 
     async def _take_order(self, person: str, message: Incoming) -> None:

@@ -275,6 +275,22 @@ def test_a_new_connection_after_that_begins_afresh_even_at_once(virtually) -> No
     run(virtually, story)
 
 
+def test_who_comes_back_with_a_connection_that_is_learned_by_asking_begins_afresh_too(virtually) -> None:
+    async def story(places: Places) -> None:
+        life = Life(places)
+        await serve(places, life)
+        await life.connections.leave(PERSON)
+        places.asked_for["new"] = places.connection("new", made=timedelta(seconds=1))
+        await life.asks("new", CHAT, 40, "bot, hello")
+        kept = await places.kept()
+        assert (kept.connection_id, kept.answers) == ("new", True)
+        assert SECRET not in str([stored.value for stored in places.records._records.values()])
+        assert f"{PERSON}.policy" not in (await places.stored())["records"]
+        await life.die()
+
+    run(virtually, story)
+
+
 def test_connections_that_the_store_has_lost_are_stored_again(virtually) -> None:
     async def story(places: Places) -> None:
         life = Life(places)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from edge.business.reasons import Reason
 from edge.userbot.chat.incoming import Press
@@ -151,3 +152,32 @@ def test_a_press_waits_for_a_store_that_is_away_and_one_that_can_not_be_taken_in
         await life.receiving.receive_press(Press(PERSON, 7, "+"))
 
     live(story)
+
+
+def test_an_order_before_the_connection_is_known_is_lost_with_a_line_in_the_log(live) -> None:
+    async def story(places: Places, life: Life) -> None:
+        for number, text in enumerate(("hello", "/start", "/help", "/pause 2h")):
+            await life.tells_the_bot(text, number)
+
+    with structlog.testing.capture_logs() as logs:
+        live(story)
+    dropped = [line for line in logs if line["event"] == "order.dropped"]
+    assert dropped == [{"event": "order.dropped", "log_level": "info", "person": PERSON, "message": 3}]
+
+
+def test_a_question_after_the_end_of_its_connection_is_silenced_with_a_reason_but_not_after_leaving(live, told) -> None:
+    async def story(places: Places, life: Life) -> None:
+        connection = places.connection("a")
+        await life.connects(connection)
+        await life.connects(replace(connection, is_enabled=False))
+        await life.asks("a", CHAT, 1, QUESTION)
+        await life.asks("a", CHAT, 2, "hello")
+        assert not await asked(places, PERSON, 1)
+        assert told == [(PERSON, Reason.ENDED)]
+        await life.connections.leave(PERSON)
+        await life.asks("a", CHAT, 3, QUESTION)
+        assert len(told) == 1
+
+    with structlog.testing.capture_logs() as logs:
+        live(story)
+    assert [line["message"] for line in logs if line.get("effect") == Reason.ENDED] == [1]
