@@ -119,7 +119,7 @@ async def _answer(
                 EdgeContext(js, settings, rules, telemetry, retrying, time.clock_offset),
                 topology,
                 messenger_of,
-                partial(PersonsDeparture, connections),
+                partial(PersonsDeparture, connections, time.clock_offset),
             )
             leaving = Leaving(connections, accounts, JetStreamLog(js), retrying=retrying)
             hints = ConnectHints(messenger_of, bot, rules, retrying=retrying)

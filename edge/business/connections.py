@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 from pydantic import ValidationError
 
 from edge.business.connection import Connection
-from edge.business.kept import SHRUNK, Kept, describe, with_peer
+from edge.business.kept import SHRUNK, Kept, describe, leave, with_peer
 from edge.userbot.chat.record import schema_of, with_schema
 from edge.userbot.storage.compare_and_set import ATTEMPTS, compare_and_set
 from events.errors import TransportError
@@ -107,10 +107,15 @@ class Connections:
         await self._change(connection.person, lambda kept: describe(kept, connection, now))
         self._persons[connection.id] = connection.person
 
-    async def leave(self, person: str) -> None:
-        """Let the person's connection count no more: they told us so. What is stored about them is to be erased."""
+    async def leave(self, person: str, *, since: datetime) -> bool:
+        """Let the person's connection count no more: they told us so. What is stored about them is to be erased.
+
+        Return False if they have made the connection after `since`, by Telegram's clock: then they were told so of
+        another one, and nothing changes.
+        """
         erase_at = self._retrying.clock.now() + SETTLING
-        await self._update(person, lambda kept: {} if kept.left else {"left": True, "erase_at": erase_at})
+        kept = await self._change(person, lambda kept: kept and leave(kept, since, erase_at))
+        return kept is None or kept.left
 
     async def erased(self, person: str) -> None:
         """Keep that everything else about the person is erased, if that was due."""

@@ -122,6 +122,16 @@ def _following(kept: Kept) -> dict[str, object]:
     return {"earlier": earlier, "ignored": kept.ignored, "peers": kept.peers}
 
 
+def leave(kept: Kept, since: datetime, erase_at: datetime) -> Kept:
+    """Return what to keep after the person has told us, at `since`, to stop.
+
+    Of a connection made in the same second they may have said so: in doubt it counts no more.
+    """
+    if kept.left or (kept.is_enabled and kept.date > since):
+        return kept
+    return kept.model_copy(update={"left": True, "erase_at": erase_at})
+
+
 def with_peer(peers: dict[str, int], user: str, access_hash: int) -> dict[str, int]:
     """Return `peers` with the access hash of one more, or another one."""
     others = {other: known for other, known in peers.items() if other != user}

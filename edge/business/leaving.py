@@ -4,6 +4,7 @@ Every step can be repeated: a process that dies on the way goes on at the next s
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,9 +34,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PersonsDeparture:
-    """Implements `Departure` for one person."""
+    """Implements `Departure` for one person. `clock_offset`: how far this machine's clock is ahead of Telegram's."""
 
     connections: Connections
+    clock_offset: Callable[[], timedelta]
     person: str
 
     @property
@@ -43,8 +45,8 @@ class PersonsDeparture:
         kept = self.connections.of(self.person)
         return kept is None or kept.left or kept.is_erased
 
-    async def leave(self) -> None:
-        await self.connections.leave(self.person)
+    async def leave(self, since: datetime) -> bool:
+        return await self.connections.leave(self.person, since=since - self.clock_offset())
 
 
 class Leaving:

@@ -277,7 +277,7 @@ class Life:
         )
         messenger_of = messengers(client, api, rate=1000, on_updates=updates.take, through=through)
         topology: Any = SimpleNamespace(ensure_edge=nothing)
-        departure_of = partial(PersonsDeparture, self.connections)
+        departure_of = partial(PersonsDeparture, self.connections, timedelta)
         self.accounts = Accounts(nowhere, topology, messenger_of, departure_of, open_edge=self._edge)
         self.leaving = Leaving(self.connections, self.accounts, places.log, retrying=retrying)
         receiving = Receiving(

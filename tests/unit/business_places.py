@@ -185,7 +185,7 @@ class Life:
             rules=lambda: RULES,
             owner_chat=person,
             by_bot=True,
-            departure=PersonsDeparture(self.connections, person),
+            departure=PersonsDeparture(self.connections, timedelta, person),
         )
         drivers = Drivers(ports)
         intake = Intake(ports, drivers, lambda: RULES)

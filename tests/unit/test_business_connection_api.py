@@ -134,6 +134,17 @@ async def test_without_a_connection_that_takes_messages_telegram_is_not_asked(co
     assert (made.telegram.calls, made.told) == ([], [(PERSON, reason)])
 
 
+async def test_after_they_have_left_nothing_is_sent_for_a_person_but_messages_are_deleted() -> None:
+    made = await calling(FIRST)
+    assert await made.connections.leave(PERSON, since=FIRST.date)
+    with pytest.raises(CallRefused):
+        await made.api().invoke("an answer that was on its way")
+    assert await made.api().invoke_quietly("typing")
+    thinking_line = Deletion()
+    assert await made.api().invoke(thinking_line) == "done"
+    assert made.telegram.calls == [("a", thinking_line, 2)]
+
+
 async def test_a_refusal_is_passed_on_and_told_if_it_means_something_to_the_person() -> None:
     made = await calling(FIRST, refuses={"a": "BUSINESS_PEER_INVALID"})
     with pytest.raises(CallRefused, match="BUSINESS_PEER_INVALID"):

@@ -17,6 +17,8 @@ from tests.fuses import Fuse
 from tests.unit.business_places import CHAT, OTHER, PERSON, Life, Places
 
 SECRET = "a secret"
+ASKED = 1011
+"""A question's id. The person's account numbers it, and has far more messages than the bot, which numbers orders."""
 DONE = words("en").disconnected
 NOTHING = {"records": [], "marks": [], "events": []}
 
@@ -39,7 +41,7 @@ async def serve(places: Places, life: Life) -> None:
     await life.connects(places.connection("old"))
     edge = await life.edge(PERSON)
     for chat in (CHAT, OTHER):
-        await life.asks("old", chat, 11, f"bot, {SECRET}")
+        await life.asks("old", chat, ASKED, f"bot, {SECRET}")
     await edge.ports.chats.policy.change(lambda policy: policy.having(denied=("@spam",)))
     await until(lambda: thinks(places, 2))
     await edge.ports.chats.change("4", lambda record: record.having(seen=(1,)))
@@ -147,7 +149,7 @@ def test_a_late_reply_to_somebody_who_has_left_is_erased_with_all_that_belongs_t
         life = Life(places)
         await life.begin()
         for channel in (Channel.DEADLETTERS, Channel.REPLIES):
-            await places.log.publish(channel, answer(CHAT, 11))
+            await places.log.publish(channel, answer(CHAT, ASKED))
 
         async def is_gone() -> bool:
             return await places.stored() == NOTHING
@@ -180,7 +182,7 @@ def test_a_day_later_what_has_come_late_is_erased_and_only_the_ignored_connectio
         await disconnect(places, Fuse(0, False))
         life = Life(places)
         await life.begin(replies=False)
-        await places.log.publish(Channel.DEADLETTERS, answer(CHAT, 11))
+        await places.log.publish(Channel.DEADLETTERS, answer(CHAT, ASKED))
         await asyncio.sleep(LATE.total_seconds() + 60)
         assert await places.stored() == NOTHING
         assert life.closed == [PERSON]
@@ -279,7 +281,7 @@ def test_who_comes_back_with_a_connection_that_is_learned_by_asking_begins_afres
     async def story(places: Places) -> None:
         life = Life(places)
         await serve(places, life)
-        await life.connections.leave(PERSON)
+        await life.connections.leave(PERSON, since=places.now)
         places.asked_for["new"] = places.connection("new", made=timedelta(seconds=1))
         await life.asks("new", CHAT, 40, "bot, hello")
         kept = await places.kept()

@@ -174,7 +174,7 @@ def test_a_question_after_the_end_of_its_connection_is_silenced_with_a_reason_bu
         await life.asks("a", CHAT, 2, "hello")
         assert not await asked(places, PERSON, 1)
         assert told == [(PERSON, Reason.ENDED)]
-        await life.connections.leave(PERSON)
+        await life.connections.leave(PERSON, since=places.now)
         await life.asks("a", CHAT, 3, QUESTION)
         assert len(told) == 1
 

@@ -121,7 +121,7 @@ async def test_whoever_has_left_or_was_never_connected_is_told_nothing(places, t
     telling, connections, edge = await begin()
     await telling.tell(ACCOUNT, Reason.ENDED)
     await connections.change(CONNECTION)
-    await connections.leave(ACCOUNT)
+    assert await connections.leave(ACCOUNT, since=CONNECTION.date)
     await telling.tell(ACCOUNT, Reason.ENDED)
     await settled(places, edge)
     assert told == []

@@ -48,6 +48,7 @@ def everything_said(locale: str) -> list[str]:
         words.denied.format(who="@ann, 2"),
         words.full.format(most=1000),
         words.disconnected,
+        words.connected_again,
         phrases.how_to_order(locale, Help(), may_leave=True),
         *(phrases.how_to_order(locale, Misused(name), may_leave=True) for name in COMMANDS),
         *(phrases.paused(locale, chat, until) for chat in (ALL, "2")),

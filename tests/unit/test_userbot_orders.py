@@ -21,7 +21,7 @@ from edge.userbot.chat.record import (
 )
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.owner import phrases
-from edge.userbot.owner.changes import allow, cancel, deny, pause_chat, resume_all, resume_chat
+from edge.userbot.owner.changes import allow, cancel, cancel_everything, deny, pause_chat, resume_all, resume_chat
 from edge.userbot.owner.orders import (
     ALL,
     COMMANDS,
@@ -234,12 +234,13 @@ def asking(question: Question) -> Current:
     return Current(question=question, request_id=f"1.2.{question.message_id}.0", deadline=NOW, thinking_id=9)
 
 
-@given(RECORDS, st.timedeltas(timedelta(minutes=1), timedelta(days=365)), st.sampled_from(["2", "-1001234567890"]))
-def test_an_order_that_is_repeated_changes_nothing_more_in_a_chat(record, time, chat) -> None:
+@given(RECORDS, st.timedeltas(timedelta(minutes=1), timedelta(days=365)), st.booleans())
+def test_an_order_that_is_repeated_changes_nothing_more_in_a_chat(record, time, together) -> None:
     for change in (
         lambda record: pause_chat(record, ORDER.date, ORDER.date + time, NOW),
         lambda record: resume_chat(record, ORDER, NOW),
-        lambda record: cancel(record, chat, ORDER).record,
+        lambda record: cancel(record, ORDER, numbered_together=together).record,
+        lambda record: cancel_everything(record).record,
     ):
         changed = change(record)
         assert change(changed) is changed
@@ -296,10 +297,11 @@ def test_resuming_ends_a_pause_from_before_the_clock_was_set_back() -> None:
     assert resume_all(policy, ORDER, NOW).paused_until is None
 
 
-@pytest.mark.parametrize("chat", ["2", "-1001234567890"])
-def test_cancelling_leaves_what_was_asked_after_the_order(chat: str) -> None:
+@pytest.mark.parametrize(("together", "order_id"), [(True, 50), (False, 1), (False, 999)])
+def test_cancelling_leaves_what_was_asked_after_the_order(together: bool, order_id: int) -> None:
     record = ChatRecord(current=asking(asked(49)), waiting=(asked(48), asked(52)))
-    decision = cancel(record, chat, ORDER)
+    order = ORDER.model_copy(update={"message_id": order_id})
+    decision = cancel(record, order, numbered_together=together)
     assert [question.message_id for question in decision.dropped] == [49, 48]
     assert decision.effect is Effect.CANCELLED
     assert decision.record.current is None

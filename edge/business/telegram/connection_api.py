@@ -81,7 +81,8 @@ class ConnectionApi:
         return kept.peers.get(user) if kept else None
 
     async def _invoke(self, query: Any) -> Any:
-        kept = self._usable()
+        deletes = isinstance(query, functions.messages.DeleteMessages)
+        kept = self._usable(deletes=deletes)
         try:
             return await self._api.invoke(query, call=self._through(kept))
         except UnknownAnswer:
@@ -92,12 +93,15 @@ class ConnectionApi:
             if error.reason not in STALE:
                 raise
         await self._renew(kept)
-        return await self._api.invoke(query, call=self._through(self._usable()))
+        return await self._api.invoke(query, call=self._through(self._usable(deletes=deletes)))
 
-    def _usable(self) -> Kept:
-        """Return the person's connection. Raises CallRefused if it is known to take no messages."""
+    def _usable(self, *, deletes: bool = False) -> Kept:
+        """Return the person's connection. Raises CallRefused if it is known to take no messages.
+
+        `deletes`: for a call that deletes messages. After `/disconnect` that is all that is still done.
+        """
         kept = self._connections.of(self.account)
-        if kept is None or not kept.is_enabled:
+        if kept is None or not kept.is_enabled or (kept.left and not deletes):
             raise CallRefused(NOT_CONNECTED)
         if not kept.may_reply:
             raise CallRefused(NO_RIGHT_TO_REPLY)

@@ -45,9 +45,14 @@ def _record_ours(record: ChatRecord, message: OwnMessage) -> ChatRecord:
 
 
 def older_questions(record: ChatRecord, message_id: int) -> tuple[Question, ...]:
-    """Return the questions without a complete outcome that were written before message `message_id`."""
+    """Return the questions without a complete outcome that were written before message `message_id` of the chat."""
+    return tuple(question for question in open_questions(record) if question.message_id < message_id)
+
+
+def open_questions(record: ChatRecord) -> tuple[Question, ...]:
+    """Return the questions without a complete outcome."""
     current = (record.current.question,) if record.current else ()
-    return tuple(question for question in (*current, *record.waiting) if question.message_id < message_id)
+    return *current, *record.waiting
 
 
 def drop_questions(record: ChatRecord, questions: tuple[Question, ...]) -> ChatRecord:

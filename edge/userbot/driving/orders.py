@@ -1,6 +1,6 @@
 """Carry out the owner's orders: change chat records and the policy, and return the line that answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -9,9 +9,10 @@ import structlog
 
 from edge.userbot.chat import policy as policies
 from edge.userbot.chat.record import ChatRecord, Order, UnreadableRecord
+from edge.userbot.chat.transitions import Decision
 from edge.userbot.driving.dropped import report_dropped
 from edge.userbot.driving.messenger import MessengerError
-from edge.userbot.driving.ports import Ports
+from edge.userbot.driving.ports import Departure, Ports
 from edge.userbot.owner import changes, phrases, reports
 from edge.userbot.owner.orders import (
     ALL,
@@ -61,10 +62,7 @@ class Orders:
         log.info("order.taken_up", message=order.message_id, order=type(parsed).__name__)
         match parsed:
             case Disconnect() if departure:
-                await departure.leave()
-                # Their thinking lines are withdrawn before the records are gone.
-                await self._cancel_all(order)
-                return words.disconnected
+                return await self._disconnect(departure, order, words)
             case Help() | Misused() | Unknown() | Disconnect() | None:
                 return phrases.how_to_order(rules.locale, parsed, may_leave=departure is not None)
             case Status() | Queue() | Limits():
@@ -75,6 +73,13 @@ class Orders:
                 return await self._change_all(parsed, order, rules)
             case Pause() | Resume() | Cancel():
                 return await self._change_chat(parsed, order, rules)
+
+    async def _disconnect(self, departure: Departure, order: Order, words: phrases.Words) -> str:
+        if not await departure.leave(order.date):
+            return words.connected_again
+        # Their thinking lines are withdrawn before the records are gone.
+        await self._in_all(lambda chat: self._drop(chat, changes.cancel_everything))
+        return words.disconnected
 
     async def _report(self, parsed: Status | Queue | Limits, rules: Rules) -> str:
         now = self._clock.now()
@@ -111,12 +116,12 @@ class Orders:
                 await self._chats.policy.start_afresh(lambda policy: changes.resume_all(policy, order, now))
                 return words.resumed
             case Cancel():
-                await self._cancel_all(order)
+                await self._in_all(lambda chat: self._cancel(chat, order))
                 return words.cancelled
 
-    async def _cancel_all(self, order: Order) -> None:
+    async def _in_all(self, change: Callable[[str], Awaitable[None]]) -> None:
         chats = await self._chats.index.chats()
-        await for_each(chats, partial(self._cancel_if_readable, order), at_once=CONCURRENT_CHANGES)
+        await for_each(chats, partial(self._if_readable, change), at_once=CONCURRENT_CHANGES)
 
     async def _change_policy(self, change: PolicyTransition) -> policies.Policy | None:
         """Return the changed policy, None if it can't be read."""
@@ -125,9 +130,9 @@ class Orders:
         except UnreadableRecord:
             return None
 
-    async def _cancel_if_readable(self, order: Order, chat: str) -> None:
+    async def _if_readable(self, change: Callable[[str], Awaitable[None]], chat: str) -> None:
         try:
-            await self._cancel(chat, order)
+            await change(chat)
         except UnreadableRecord as error:
             self._chats.unreadable.note(chat, error)
 
@@ -167,7 +172,11 @@ class Orders:
         return phrases.paused(rules.locale, chat, end)
 
     async def _cancel(self, chat: str, order: Order) -> None:
-        decision = await self._chats.change(chat, lambda record: changes.cancel(record, chat, order))
+        together = self._ports.are_numbered_together(chat)
+        await self._drop(chat, lambda record: changes.cancel(record, order, numbered_together=together))
+
+    async def _drop(self, chat: str, drop: Callable[[ChatRecord], Decision]) -> None:
+        decision = await self._chats.change(chat, drop)
         report_dropped(self._ports, chat, decision.dropped, decision.effect)
         self._wake(chat)
 

@@ -22,11 +22,16 @@ class Departure(Protocol):
         """Return whether nothing may be stored about the person any more."""
         ...
 
-    async def leave(self) -> None:
-        """Record that the person has left: what is stored about them is then erased. Raises TransportError."""
+    async def leave(self, since: datetime) -> bool:
+        """Record that the person has left: what is stored about them is then erased. Raises TransportError.
+
+        `since`: when they said so. Return False if they have come back later, so that it counts no more.
+        """
         ...
 
 
+HIGHEST_CHANNEL = -1_000_000_000_000
+"""Channels and supergroups, whose ids are not above this, number their messages themselves."""
 REMEMBERED = timedelta(minutes=2)
 """A question so young when the index was lost is asked again: Telegram most likely still knows the `random_id` of its
 answer, as apps repeat what they sent before a connection broke."""
@@ -58,6 +63,14 @@ class Ports:
     def are_shown(self, chat: str) -> bool:
         """Return whether Telegram shows the messages of a chat: it shows a connected bot none of the person's."""
         return chat == self.owner_chat or not (self.by_bot and self.account == self.owner_chat)
+
+    def are_numbered_together(self, chat: str) -> bool:
+        """Return whether the messages of a chat and those of the owner's chat have ids in one order.
+
+        An account numbers the messages of all its chats together, and so does a bot; but a connected person's chats
+        are numbered by the person's account, and the chat with the bot by the bot.
+        """
+        return self.are_shown(chat) and int(chat) > HIGHEST_CHANNEL
 
     def is_asked_again(self, chat: str, asked_at: datetime, restored_at: datetime) -> bool:
         """Return whether a question from before a restore is asked again without a look into its chat.

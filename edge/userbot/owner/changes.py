@@ -7,14 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from edge.userbot.chat import policy as policies
-from edge.userbot.chat.owner_turn import drop_questions, older_questions
+from edge.userbot.chat.owner_turn import drop_questions, older_questions, open_questions
 from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy, is_over, is_within
 from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Order, Question
 from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.owner.orders import Pause
-
-HIGHEST_CHANNEL = -1_000_000_000_000
-"""Channels and supergroups, whose ids are not above this, number their messages themselves."""
 
 
 def end_of(pause: Pause, order: Order) -> datetime:
@@ -52,19 +49,28 @@ def _began_after(order: Order, since: datetime | None, now: datetime) -> bool:
     return since is not None and order.date < since <= now
 
 
-def questions_before(record: ChatRecord, chat: str, order: Order) -> tuple[Question, ...]:
+def questions_before(record: ChatRecord, order: Order, *, numbered_together: bool) -> tuple[Question, ...]:
     """Return the questions without a complete outcome that were asked before the order."""
-    if int(chat) > HIGHEST_CHANNEL:
-        # An account numbers the messages of all its other chats together.
+    if numbered_together:
         return older_questions(record, order.message_id)
-    everything = older_questions(record, 2**31)
-    return tuple(question for question in everything if question.asked_at <= order.date)
+    return tuple(question for question in open_questions(record) if question.asked_at <= order.date)
 
 
-def cancel(record: ChatRecord, chat: str, order: Order) -> Decision:
-    """Drop the questions that were asked before the order."""
-    dropped = questions_before(record, chat, order)
-    return Decision(drop_questions(record, dropped), Effect.CANCELLED, dropped)
+def cancel(record: ChatRecord, order: Order, *, numbered_together: bool) -> Decision:
+    """Drop the questions that were asked before the order.
+
+    `numbered_together`: ids tell which message is older, the order or a question.
+    """
+    return _drop(record, questions_before(record, order, numbered_together=numbered_together))
+
+
+def cancel_everything(record: ChatRecord) -> Decision:
+    """Drop all questions."""
+    return _drop(record, open_questions(record))
+
+
+def _drop(record: ChatRecord, questions: tuple[Question, ...]) -> Decision:
+    return Decision(drop_questions(record, questions), Effect.CANCELLED, questions)
 
 
 def forget_all_but_answers(record: ChatRecord) -> ChatRecord:

@@ -36,6 +36,7 @@ class Words:
     denied: str
     full: str
     disconnected: str
+    connected_again: str
     until: str
     until_resumed: str
     nothing: str
@@ -81,6 +82,10 @@ _RUSSIAN = Words(
         "Готово: в ваших чатах больше не отвечаю; переписку, вопросы, списки и паузы стираю. Теперь уберите меня из"
         " аккаунта: Настройки → Telegram для бизнеса → Чат-боты (в новых приложениях: Изменить профиль → Автоматизация"
         " чатов)."
+    ),
+    connected_again=(
+        "Вы подключили меня снова уже после этой команды, поэтому отвечаю дальше и ничего не стираю. Если больше не"
+        " отвечать, пришлите её ещё раз."
     ),
     until="до {moment}",
     until_resumed="до команды /resume",
@@ -133,6 +138,10 @@ _ENGLISH = Words(
         "Done: I don't answer in your chats any more, and erase the conversations, questions, lists and pauses. Now"
         " remove me from your account: Settings → Telegram Business → Chatbots (in newer apps: Edit profile → Chat"
         " Automation)."
+    ),
+    connected_again=(
+        "You connected me again after you had sent this command, so I go on answering, and erase nothing. If I am to"
+        " stop, send it once more."
     ),
     until="until {moment}",
     until_resumed="until you send /resume",
