@@ -80,7 +80,7 @@ async def _answer(
     time = repair(retrying)
     client = make_client(settings)
     api = TelegramApi(client, flood_waited=telemetry.metrics.record_flood_wait)
-    updates = Updates(client, groups=False, bots=False, read_other=read_update)
+    updates = Updates(client, groups=False, bots=False, read_other=read_update, remembers=False)
     health.not_ready("it connects to NATS")
     async with connect(settings.nats_url, name="business", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -107,6 +109,9 @@ async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offi
         assert "Traceback" not in log
         assert '"why": "gap"' not in log  # what is deleted in a person's chats is no change of the bot's
         assert "секрет" not in log
+        with closing(sqlite3.connect(made.settings["USERBOT_SESSION"])) as session:
+            for table in ("peers", "usernames"):
+                assert session.execute(f"SELECT * FROM {table}").fetchall() == []
 
 
 async def test_a_conversation_is_held_in_the_persons_name(office: Office) -> None:

@@ -11,6 +11,7 @@ from pyrogram.errors import AuthBytesInvalid, AuthKeyUnregistered
 
 from edge.business.telegram import centres as module
 from edge.business.telegram.centres import CentreRefused, open_centres
+from events.runtime.tasks import cancel
 
 OWN, THERE = 2, 4
 
@@ -24,7 +25,8 @@ class Network:
     errors: list[Exception] = field(default_factory=list)
     invalid_bytes: int = 0
     at_home: list[Any] = field(default_factory=list)
-    seen_users: list[Any] = field(default_factory=list)
+    slow_stops: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def export(self, query: Any, **_: Any) -> Any:
         self.at_home.append(query)
@@ -38,6 +40,7 @@ class FakeSession:
         self.place = place
         self.is_started = asyncio.Event()
         self.signed_in = False
+        self.is_stopping = False
         self.stopped = False
         self.calls: list[Any] = []
         self.network.sessions.append(self)
@@ -56,7 +59,7 @@ class FakeSession:
         if self.network.errors:
             raise self.network.errors.pop()
         self.calls.append(query)
-        return SimpleNamespace(users=["somebody"])
+        return "done"
 
     def _take_sign_in(self) -> None:
         if self.network.invalid_bytes:
@@ -69,6 +72,10 @@ class FakeSession:
             raise self.network.start_errors.pop()
 
     async def stop(self) -> None:
+        self.is_stopping = True
+        self.network.stopping.set()
+        if self.network.slow_stops:
+            await asyncio.sleep(0.01)
         self.stopped = True
 
 
@@ -101,13 +108,8 @@ def client(network: Network) -> Any:
     async def dc_option(centre: int, *, ipv6: bool) -> Any:
         return SimpleNamespace(ip_address=f"10.0.0.{centre}", port=443)
 
-    async def fetch_peers(users: list[Any]) -> None:
-        network.seen_users += users
-
     storage = SimpleNamespace(dc_id=own, test_mode=test_mode)
-    return SimpleNamespace(
-        storage=storage, ipv6=False, get_dc_option=dc_option, invoke=network.export, fetch_peers=fetch_peers
-    )
+    return SimpleNamespace(storage=storage, ipv6=False, get_dc_option=dc_option, invoke=network.export)
 
 
 async def test_calls_at_the_bots_own_centre_go_through_the_client(network, client) -> None:
@@ -123,7 +125,6 @@ async def test_many_calls_share_one_session_that_is_signed_in_before_any_and_end
         await asyncio.gather(*(centres.invoke("hello", THERE) for _ in range(5)))
         [there] = network.sessions
         assert (there.place, len(there.calls)) == ((THERE, "10.0.0.4", 443, b"new", False), 5)
-        assert network.seen_users == ["somebody"] * 5
         assert not there.stopped
     assert there.stopped
 
@@ -154,6 +155,33 @@ async def test_a_centre_that_does_not_know_the_sign_in_says_nothing_of_the_accou
         await centres.invoke("hello", THERE)
     first, second = network.sessions
     assert (first.stopped, second.calls) == (True, ["hello"])
+
+
+@pytest.mark.parametrize("is_opened", [True, False])
+async def test_a_session_that_is_being_ended_is_ended_although_nobody_waits_any_more(
+    network, client, is_opened
+) -> None:
+    network.slow_stops = True
+    async with open_centres(client) as centres:
+        if is_opened:
+            network.errors = [AuthKeyUnregistered()]
+        else:
+            network.start_errors = [ConnectionError("no route")]
+        call = asyncio.create_task(centres.invoke("hello", THERE))
+        await network.stopping.wait()
+        await cancel(call, *centres._openings.values())
+        assert [there.stopped for there in network.sessions] == [True]
+
+
+async def test_several_sessions_are_ended_at_the_same_time(network, client) -> None:
+    network.slow_stops = True
+    async with open_centres(client) as centres:
+        await asyncio.gather(*(centres.invoke("hello", centre) for centre in (1, 3, THERE)))
+        ending = asyncio.create_task(centres.stop())
+        await network.stopping.wait()
+        assert [(there.is_stopping, there.stopped) for there in network.sessions] == [(True, False)] * 3
+        await ending
+    assert [there.stopped for there in network.sessions] == [True] * 3
 
 
 async def test_a_session_that_can_not_be_connected_again_is_replaced(network, client) -> None:

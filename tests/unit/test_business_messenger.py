@@ -59,7 +59,7 @@ async def test_the_persons_own_chat_is_the_bots_with_them_and_has_buttons() -> N
     made = Made(as_bot=sent())
     await made.messenger.send(PERSON, TEXT, reply_to=None, random_id=7, buttons=[Button("yes", "+")])
     [query] = made.client.api
-    assert (query.peer.user_id, query.peer.access_hash, made.person.calls) == (2, 7, [])
+    assert (query.peer.user_id, query.peer.access_hash, made.person.calls) == (2, 0, [])
     assert query.reply_markup
 
 
@@ -110,6 +110,7 @@ async def test_somebody_whose_hash_is_not_known_is_addressed_as_by_the_bot_itsel
     client = FakeClient(bot=True)
     api = SimpleNamespace(is_bot=True)
     peers = PersonPeers(client, api, {"6": HASH}.get)
-    assert (await peers.peer("2")).access_hash == 7
     assert (await peers.peer("6")).access_hash == HASH
     assert (await peers.peer("8")).access_hash == 0
+    with pytest.raises(Undeliverable):
+        await peers.peer("-100")

@@ -11,7 +11,7 @@ from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
-from edge.userbot.telegram.updates import OwnNames
+from edge.userbot.telegram.updates import OwnNames, Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 
 types = raw.types
@@ -59,6 +59,17 @@ CASES = [
 async def test_the_names_are_those_that_are_shown_last(client, names, shown, expected) -> None:
     await client.fetch_peers(shown)
     assert names.active == expected
+
+
+async def test_a_client_that_remembers_nobody_learns_the_names(client) -> None:
+    updates = Updates(client, groups=False, bots=False, remembers=False)
+    stranger = types.User(id=2, access_hash=8, first_name="S", username="stranger", phone="7999")
+    await client.fetch_peers([myself("Timokha"), stranger])
+    await client.handle_updates(types.Updates(updates=[], users=[stranger], chats=[], date=0, seq=0))
+    assert updates.names.active == {"timokha"}
+    for user in (ACCOUNT, 2):
+        with pytest.raises(KeyError):
+            await client.storage.get_peer_by_id(user)
 
 
 async def test_a_new_name_is_heard_at_once_and_that_of_others_is_not(names) -> None:

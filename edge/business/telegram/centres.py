@@ -17,7 +17,7 @@ from pyrogram.errors import RPCError
 from edge.userbot.telegram.api import ONCE
 from edge.userbot.telegram.faults import classify, name
 from events.faults import Fault
-from events.runtime.tasks import cancel, finish, within
+from events.runtime.tasks import cancel, finish, run_all, within
 
 OPEN_TIMEOUT = timedelta(seconds=10)
 """To exchange a key, connect and sign in. Whoever waits for that tries again later."""
@@ -66,12 +66,10 @@ class Centres:
         there = await asyncio.shield(opening)
         await within(RECONNECT_TIMEOUT, there.is_started.wait())
         try:
-            result = await _accepted(there.invoke(query, **ONCE))
+            return await _accepted(there.invoke(query, **ONCE))
         except CentreRefused:
             await self._drop(centre, opening)
             raise
-        await self._client.fetch_peers(getattr(result, "users", []))
-        return result
 
     async def stop(self) -> None:
         """End all sessions."""
@@ -95,7 +93,7 @@ class Centres:
             await _accepted(there.start())
             await self._sign_in(centre, there)
         except BaseException:
-            await there.stop()
+            await finish(STOP_TIMEOUT, there.stop())
             raise
         self._replace_when_lost(centre, there)
         log.info("telegram.centre_connected", centre=centre)
@@ -127,15 +125,12 @@ class Centres:
         there.restart = restart_or_forget
 
     async def _drop_all(self) -> None:
-        for centre, opening in list(self._openings.items()):
-            await self._drop(centre, opening)
+        await run_all(*(self._drop(centre, opening) for centre, opening in list(self._openings.items())))
 
     async def _drop(self, centre: int, opening: asyncio.Task[Any]) -> None:
         if self._openings.get(centre) is opening:
             del self._openings[centre]
-        await cancel(opening)
-        if not _has_failed(opening):
-            await opening.result().stop()
+        await finish(STOP_TIMEOUT, _end(opening))
 
 
 async def _accepted(call: Awaitable[T]) -> T:
@@ -146,6 +141,12 @@ async def _accepted(call: Awaitable[T]) -> T:
         if classify(error) is Fault.FATAL:
             raise CentreRefused(name(error)) from None
         raise
+
+
+async def _end(opening: asyncio.Task[Any]) -> None:
+    await cancel(opening)
+    if not _has_failed(opening):
+        await opening.result().stop()
 
 
 def _has_failed(opening: asyncio.Task[Any]) -> bool:

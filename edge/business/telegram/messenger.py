@@ -6,7 +6,7 @@ from typing import Any
 from pyrogram import Client, raw
 
 from edge.business.telegram.connection_api import ConnectionApi
-from edge.userbot.driving.messenger import Button, Messenger
+from edge.userbot.driving.messenger import Button, Messenger, Undeliverable
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.messenger import TelegramMessenger
@@ -69,7 +69,16 @@ class PersonMessenger:
         await self._to(chat).typing(chat)
 
 
-class PersonPeers(Peers):
+class BotPeers(Peers):
+    """The bot's own chats. For people who have written to it, Telegram needs no access hash, so none is remembered."""
+
+    async def peer(self, chat: str) -> Any:
+        if int(chat) <= 0:
+            raise Undeliverable(f"chat {chat} is not a person's")
+        return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
+
+
+class PersonPeers(BotPeers):
     """The people in a person's chats. Telegram gives each other hashes than the bot has for its own chats with them.
 
     `access_hash`: returns what came with their messages. Whoever is not among them is addressed as by the bot itself.
@@ -98,7 +107,7 @@ def messengers(
 
     `rate`: messages a second of all persons together. `through`: makes what calls Telegram as a person.
     """
-    as_bot = TelegramMessenger(client, api, rate=rate, on_updates=on_updates)
+    as_bot = TelegramMessenger(client, api, rate=rate, on_updates=on_updates).through(api, BotPeers(client, api))
 
     def messenger_of(person: str) -> Messenger:
         as_person = through(person)

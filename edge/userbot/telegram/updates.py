@@ -21,13 +21,15 @@ class OwnNames:
     """The account's usernames, for a client that is not started yet. Until the account is known, there are none.
 
     The sign-in shows the account, and so do updates with a message of its own. Telegram reports a new name at once.
+    `remembers`: the client goes on remembering the users and chats that it sees.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, remembers: bool = True) -> None:
         self.active: frozenset[str] = frozenset()
         """The usernames that are in use, in lower case."""
         self._account: int | None = None
         self._client = client
+        self._remembers = remembers
         client.fetch_peers = self._fetch_peers  # type: ignore[method-assign]
 
     def learn_from_users(self, users: Iterable[Any]) -> None:
@@ -46,7 +48,7 @@ class OwnNames:
     async def _fetch_peers(self, peers: Any) -> bool:
         """Replace `Client.fetch_peers`, which gets the users of every result."""
         self.learn_from_users(peers)
-        return await Client.fetch_peers(self._client, peers)
+        return self._remembers and await Client.fetch_peers(self._client, peers)
 
 
 Item = LiveChange | Gap | Keyed
@@ -63,12 +65,22 @@ log = structlog.get_logger(__name__)
 class Updates:
     """Takes the updates of a client that is not started yet, and keeps them until `listen` is called.
 
-    `read_other`: reads the updates that Telegram counts by `qts`; without it they are left out.
+    `read_other`: reads the updates that Telegram counts by `qts`; without it they are left out. `remembers`: the
+    client keeps the users and chats that it sees, in memory and in its session file.
     """
 
-    def __init__(self, client: Client, *, groups: bool, bots: bool, read_other: ReadOther | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        groups: bool,
+        bots: bool,
+        read_other: ReadOther | None = None,
+        remembers: bool = True,
+    ) -> None:
         self._client = client
-        self.names = OwnNames(client)
+        self.names = OwnNames(client, remembers=remembers)
+        self._remembers = remembers
         self._groups = groups
         self._bots = bots
         self._read_other = read_other
@@ -108,8 +120,9 @@ class Updates:
     async def _handle(self, updates: Any) -> None:
         """Replace `Client.handle_updates`."""
         self.names.learn_from_users(getattr(updates, "users", []))
-        await self._remember(getattr(updates, "users", []))
-        await self._remember(getattr(updates, "chats", []))
+        if self._remembers:
+            await self._remember(getattr(updates, "users", []))
+            await self._remember(getattr(updates, "chats", []))
         self.take(updates)
 
     async def _remember(self, peers: list[Any]) -> None:
