@@ -64,6 +64,10 @@ class Kept(BaseModel):
         """Return whether the person has told us to take nothing that comes through a connection."""
         return self.left or connection_id in self.ignored
 
+    def is_served(self, now: datetime) -> bool:
+        """Return whether anything may still be stored about the person. If not, that is or will be erased."""
+        return not (self.left or self.is_erased or (self.erase_at and self.erase_at <= now))
+
     @property
     def may_send(self) -> bool:
         """Return whether Telegram takes messages through it."""

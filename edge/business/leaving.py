@@ -4,8 +4,8 @@ Every step can be repeated: a process that dies on the way goes on at the next s
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
@@ -58,9 +58,27 @@ class Leaving:
         self._log = log
         self._clock = retrying.clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._almost_erased: dict[str, datetime] = {}
+        """Persons whose own chat is all that is still stored, by when they were to be erased."""
         connections.before_change = self._erase_before
 
-    def storing(self, person: str) -> asyncio.Lock:
+    @asynccontextmanager
+    async def serving(self, person: str) -> AsyncIterator[Kept | None]:
+        """Yield the connection of a person, who is not erased meanwhile: things about them may be stored.
+
+        Yield None if nothing may be, without waiting for what erases them: others would have to wait, too.
+        """
+        if self._served(person) is None:
+            yield None
+            return
+        async with self._storing(person):
+            yield self._served(person)
+
+    def _served(self, person: str) -> Kept | None:
+        kept = self._connections.of(person)
+        return kept if kept and kept.is_served(self._clock.now()) else None
+
+    def _storing(self, person: str) -> asyncio.Lock:
         """Return a lock that keeps the person from being erased while something is stored about them."""
         return self._locks.setdefault(person, asyncio.Lock())
 
@@ -68,8 +86,8 @@ class Leaving:
         """Erase a person who comes back with a new connection: they begin afresh. Raises TransportError."""
         kept = self._connections.of(connection.person)
         if kept and kept.left and kept.erase_at and follows(kept, connection):
-            async with self.storing(connection.person):
-                await self._erase(connection.person)
+            async with self._storing(connection.person):
+                await self._erase(connection.person, kept.erase_at)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -89,28 +107,31 @@ class Leaving:
 
     async def _do_what_is_due(self, person: str) -> None:
         try:
-            async with self.storing(person):
+            async with self._storing(person):
                 kept = self._connections.of(person)
                 if kept is None or (due := _due(kept)) is None or self._clock.now() < due:
                     return
                 if kept.erase_at:
-                    await self._erase(person)
+                    await self._erase(person, kept.erase_at)
                 else:
                     await self._close(person)
         except (TransportError, UnreadableRecord) as error:
             log.error("account.not_erased", account=person, error=describe_error(error))
 
-    async def _erase(self, person: str) -> None:
+    async def _erase(self, person: str, due: datetime) -> None:
         """Erase everything but the connection. The last answer in the person's chat with the bot is sent before."""
         edge = await self._accounts.edge(person)
-        await edge.drivers.stop_others(person)
-        await self._log.erase_account(person)
-        await edge.ports.chats.erase(keep=person)
+        if self._almost_erased.get(person) != due:
+            await edge.drivers.stop_others(person)
+            await self._log.erase_account(person)
+            await edge.ports.chats.erase(keep=person)
+            self._almost_erased[person] = due
         await _erase_own_chat(edge.ports.chats, person)
         if not await edge.ports.chats.remove(person):
             edge.drivers.wake(person)
             return
         await self._connections.erased(person)
+        self._almost_erased.pop(person, None)
         log.info("account.erased", account=person)
 
     async def _close(self, person: str) -> None:

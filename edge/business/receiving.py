@@ -114,9 +114,12 @@ class Receiving:
         message = self._to_message(person, content)
         if message is None:
             return
-        async with self._leaving.storing(person):
-            kept = self._connections.of(person)
-            if kept is None or kept.ignores(content.connection_id):
+        known = self._connections.of(person)
+        if known is None or known.ignores(content.connection_id):
+            return
+        async with self._leaving.serving(person) as kept:
+            if kept is None:
+                log.info("message.received", chat=message.chat, message=message.message_id, effect=Reason.ENDED)
                 return
             edge = await self._accounts.edge(person)
             if not kept.is_enabled:
@@ -137,17 +140,15 @@ class Receiving:
 
     async def _take_deletion(self, content: MessagesDeleted) -> None:
         person = await self._connections.person_of(content.connection_id)
-        async with self._leaving.storing(person):
-            kept = self._connections.of(person)
+        async with self._leaving.serving(person) as kept:
             if kept and kept.takes(content.connection_id):
                 edge = await self._accounts.edge(person)
                 await edge.intake.receive_deletion(content.chat, set(content.message_ids))
 
     async def _take_press(self, press: Press) -> None:
         person = press.chat
-        async with self._leaving.storing(person):
-            kept = self._connections.of(person)
-            if kept and not kept.left and not kept.is_erased:
+        async with self._leaving.serving(person) as kept:
+            if kept:
                 await (await self._accounts.edge(person)).own_intake.receive_press(press)
 
     async def _take_from_person(self, message: Incoming) -> None:
@@ -156,15 +157,16 @@ class Receiving:
         If there is no connection, that is how to make one.
         """
         person = message.chat
-        async with self._leaving.storing(person):
-            kept = self._connections.of(person)
-            if kept and not kept.left and not kept.is_erased:
+        async with self._leaving.serving(person) as served:
+            if served:
                 await self._take_order(person, message)
-            # The message may be the `/disconnect` itself, fetched again.
-            elif kept is None or kept.is_closed or (kept.erased_at and message.date > kept.erased_at):
-                if is_order(message):  # their connection may come only with what was missed
-                    log.info("order.dropped", person=person, message=message.message_id)
-                self._hints.offer(message, has_left=kept is not None and kept.left)
+                return
+        kept = self._connections.of(person)
+        # The message may be the `/disconnect` itself, fetched again.
+        if kept is None or kept.is_closed or (kept.erased_at and message.date > kept.erased_at):
+            if is_order(message):  # their connection may come only with what was missed
+                log.info("order.dropped", person=person, message=message.message_id)
+            self._hints.offer(message, has_left=kept is not None and kept.left)
 
     async def _take_order(self, person: str, message: Incoming) -> None:
         edge = await self._accounts.edge(person)

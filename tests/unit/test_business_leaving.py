@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from edge.business.kept import GRACE, Kept
 from edge.business.leaving import LATE
+from edge.userbot.chat.incoming import Press
 from edge.userbot.owner.phrases import words
 from events.event import Event
 from events.ids import RequestId
@@ -138,6 +140,66 @@ def test_a_message_that_is_on_its_way_meanwhile_leaves_no_record_behind(virtuall
         await until(lambda: is_erased(places))
         await asyncio.sleep(120)
         assert await places.stored() == NOTHING
+        await life.die()
+
+    run(virtually, story)
+
+
+@dataclass
+class Erasing:
+    """Lets it take a while to erase the person's events."""
+
+    places: Places
+    seconds: float
+    times: int = 0
+
+    def __post_init__(self) -> None:
+        self._erase = self.places.log.erase_account
+        self.begun = asyncio.Event()
+        self.places.log.erase_account = self  # type: ignore[method-assign,assignment]
+
+    async def __call__(self, account: str) -> None:
+        self.times += 1
+        self.begun.set()
+        await asyncio.sleep(self.seconds)
+        await self._erase(account)
+
+
+@pytest.mark.parametrize("by_order", [True, False])
+def test_others_do_not_wait_while_somebody_is_erased(virtually, by_order) -> None:
+    async def story(places: Places) -> None:
+        life = Life(places)
+        await serve(places, life)
+        erasing = Erasing(places, 60)
+        if by_order:
+            await life.tells_the_bot("/disconnect", 20)
+        else:
+            await life.connects(places.connection("old", is_enabled=False))
+        await erasing.begun.wait()
+        async with asyncio.timeout(1):  # all that comes is taken in one after the other
+            await life.asks("old", CHAT, 30, f"bot, {SECRET}")
+            await life.deletes("old", CHAT, 11)
+            await life.tells_the_bot("/deny @spam", 31)
+            await life.receiving.receive_press(Press(PERSON, 32, "+"))
+        assert not await is_erased(places)
+        await until(lambda: is_erased(places))
+        assert await places.stored() == NOTHING
+        assert places.telegram.said_to(PERSON) == [DONE] * by_order
+        await life.die()
+
+    run(virtually, story)
+
+
+def test_what_is_erased_is_not_erased_again_while_the_last_answer_is_being_sent(virtually) -> None:
+    async def story(places: Places) -> None:
+        life = Life(places)
+        await serve(places, life)
+        erasing = Erasing(places, 0)
+        places.telegram.delays[PERSON] = 60.0
+        await life.tells_the_bot("/disconnect", 20)
+        await until(lambda: is_erased(places))
+        assert erasing.times == 1
+        assert (await places.stored(), places.telegram.said_to(PERSON)) == (NOTHING, [DONE])
         await life.die()
 
     run(virtually, story)
