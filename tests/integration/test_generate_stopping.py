@@ -126,6 +126,7 @@ async def test_one_that_waits_for_nats_at_its_start_ends(generate: Starting, nat
 
 @pytest.mark.parametrize("state", ["works", "killed", "frozen"])
 async def test_one_that_loads_its_model_ends(generate: Starting, nats: Nats, state: str, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
     process = await generate(GENERATE_ENGINE="transformers", GENERATE_MODEL=str(tmp_path))
     await loading(process)
     await nats.becomes(state)
