@@ -1,5 +1,6 @@
 """Fixtures that every folder shares: real servers on free ports, started by the tests and stopped by them."""
 
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -12,6 +13,7 @@ from random import Random
 
 import pytest
 import pytest_asyncio
+import structlog
 from hypothesis import HealthCheck, Phase, settings
 from nats.js import JetStreamContext
 from pydantic import BaseModel, SecretStr
@@ -60,6 +62,17 @@ def _copies_change_only_fields() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseModel, "model_copy", checked)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Give back what a process under test set up: a later test of this worker may look for lines below its level."""
+    root, vendor = logging.getLogger(), logging.getLogger("opentelemetry")
+    before = root.handlers[:], root.level, vendor.handlers[:], vendor.level, vendor.propagate
+    yield
+    root.handlers[:], root.level, vendor.handlers[:], vendor.level, vendor.propagate = before
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

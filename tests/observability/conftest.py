@@ -1,5 +1,4 @@
 import asyncio
-import logging
 import os
 import threading
 from collections import Counter, defaultdict
@@ -10,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import structlog
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -156,16 +154,6 @@ def collector() -> Iterator[Collector]:
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    root, vendor = logging.getLogger(), logging.getLogger("opentelemetry")
-    before = root.handlers[:], root.level, vendor.handlers[:], vendor.level, vendor.propagate
-    yield
-    root.handlers[:], root.level, vendor.handlers[:], vendor.level, vendor.propagate = before
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture
