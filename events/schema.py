@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from events.ids import RequestId
+from events.speakers import speaker_name
 
 MAX_NEW_TOKENS = 4096
 
@@ -36,6 +37,9 @@ class Turn(Data):
 
     role: Role
     text: str
+    speaker: Annotated[str, AfterValidator(speaker_name)] = Field(
+        default="", exclude_if=lambda speaker: not speaker, description="who says it in a group, by name"
+    )
 
 
 class Sampling(Data):

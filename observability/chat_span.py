@@ -68,15 +68,16 @@ def request_attributes(request: GenerationRequested, *, capture_content: bool) -
         names.GEN_AI_REQUEST_SEED: sampling.seed,
     }
     if capture_content:
-        turns = [_message(turn.role.value, turn.text) for turn in request.turns]
+        turns = [_message(turn.role.value, turn.text, turn.speaker) for turn in request.turns]
         attributes[names.GEN_AI_INPUT_MESSAGES] = _dump(turns)
         if request.persona:
             attributes[names.GEN_AI_SYSTEM_INSTRUCTIONS] = _dump([_part(request.persona)])
     return attributes
 
 
-def _message(role: str, text: str) -> dict[str, object]:
-    return {"role": role, "parts": [_part(text)]}
+def _message(role: str, text: str, name: str = "") -> dict[str, object]:
+    message: dict[str, object] = {"role": role, "parts": [_part(text)]}
+    return {**message, "name": name} if name else message
 
 
 def _part(text: str) -> dict[str, object]:

@@ -67,7 +67,7 @@ def describe(letter: DeadLetter) -> list[str]:
     if isinstance(request, GenerationRequested):
         lines.append(f"deadline: {request.deadline.isoformat(timespec='seconds')}")
         lines += [f"persona: {request.persona}"] * bool(request.persona)
-        lines += [f"{turn.role}: {turn.text}" for turn in request.turns]
+        lines += [f"{f'{turn.role} {turn.speaker}'.strip()}: {turn.text}" for turn in request.turns]
     return lines
 
 

@@ -105,6 +105,7 @@ def _question(request: GenerationRequested, again: RequestId, letter: DeadLetter
     return Question(
         message_id=int(again.message),
         text=request.turns[-1].text,
+        speaker=request.turns[-1].speaker,
         locale=request.locale,
         asked_at=now,
         trace=trace,

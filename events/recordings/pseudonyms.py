@@ -75,12 +75,16 @@ class Pseudonyms:
             data["sampling"] |= {"seed": int(self._digest(str(data["sampling"]["seed"]))[:8], 16)}
             if "persona" in data:
                 data["persona"] = self._text(data["persona"])
-            data["turns"] = [turn | {"text": self._text(turn["text"])} for turn in data["turns"]]
+            data["turns"] = [self._turn(turn) for turn in data["turns"]]
         if "text" in data:
             data["text"] = self._text(data["text"])
         if "detail" in data:
             data["detail"] = ""
         return data
+
+    def _turn(self, turn: dict[str, Any]) -> dict[str, Any]:
+        written = {name: self._text(turn[name]) for name in ("text", "speaker") if name in turn}
+        return turn | written
 
     def _text(self, text: str) -> str:
         match self._texts:

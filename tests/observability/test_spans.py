@@ -145,6 +145,17 @@ def test_a_persona_is_a_text_like_the_conversations(capturing, observed, request
     assert name not in observed.finished["chat gemma"].attributes
 
 
+def test_a_speakers_name_is_a_text_like_the_conversations(capturing, observed, request_data, event, in_hand):
+    named = [turn.model_copy(update={"speaker": "Анна"}) for turn in request_data.turns]
+    said = request_data.model_copy(update={"turns": named})
+    answer(capturing, in_hand(event), said)
+    answer(observed, in_hand(event), said)
+    assert capturing.finished["chat gemma"].attributes["gen_ai.input.messages"] == (
+        '[{"role": "user", "parts": [{"type": "text", "content": "секрет"}], "name": "Анна"}]'
+    )
+    assert "Анна" not in str(dict(observed.finished["chat gemma"].attributes))
+
+
 def leak(observed, delivery):
     with (
         pytest.raises(ValueError, match="секрет"),

@@ -41,6 +41,7 @@ CONTENT[2] = (
     " unconfirmed.reply_to unconfirmed.withdraw waiting.approve waiting.asker waiting.max_new_tokens"
     " waiting.persona withdrawn wrote_first"
     " resumed_at"
+    " current.question.speaker history.speaker waiting.speaker"
 )
 """What the records of each schema have."""
 

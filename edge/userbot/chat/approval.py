@@ -136,13 +136,15 @@ def expire_approval(
 def join(record: ChatRecord, question: Question, request_id: RequestId, deadline: datetime) -> ChatRecord:
     """Ask the question whose draft waits, those that wait behind it, and `question` as one; recall the draft.
 
-    If they are too long together, the start is cut off.
+    If they are too long together, the start is cut off. Where several people ask, their names precede their words.
     """
     assert record.current
-    earlier = (record.current.question, *record.waiting)
-    text = "\n".join(one.text for one in (*earlier, question))
+    questions = (record.current.question, *record.waiting, question)
+    several = len({one.speaker for one in questions}) > 1
+    text = "\n".join(f"{one.speaker}: {one.text}" if several and one.speaker else one.text for one in questions)
     text = text.encode()[-MAX_QUESTION_BYTES:].decode(errors="ignore")
-    joined = question.having(text=text, approve=True, live=False)
+    speaker = "" if several else question.speaker
+    joined = question.having(text=text, speaker=speaker, approve=True, live=False)
     return recall(record).having(current=ask(joined, request_id, deadline), waiting=())
 
 

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from edge.userbot.chat.commands import Command
 from edge.userbot.people import SOMEONE, Person
+from edge.userbot.text import strip_invisible
 from events.ids import RequestId
+from events.speakers import speaker_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Incoming:
     def request_id(self) -> RequestId:
         """Return the id of the request that it makes if it is a question."""
         return RequestId(self.account, self.chat, str(self.message_id))
+
+    @property
+    def speaker(self) -> str:
+        """Return the sender's name for the model, empty outside groups, where it is always the same person."""
+        return speaker_name(strip_invisible(self.sender.name)) if self.chat.startswith("-") else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,9 +193,9 @@ def _record_outcome(record: ChatRecord, request_id: str, outcome: AnswerText | F
 def _with_answer(history: tuple[Turn, ...], current: Current) -> tuple[Turn, ...]:
     if not isinstance(current.outcome, AnswerText):
         return history
-    question = Turn(role=Role.USER, text=current.question.text)
+    question = Turn(role=Role.USER, text=current.question.text, speaker=current.question.speaker)
     answer = Turn(role=Role.ASSISTANT, text=current.outcome.text)
     history = (*history, question, answer)[-MAX_HISTORY:]
-    while sum(len(turn.text.encode()) for turn in history) > MAX_HISTORY_BYTES:
+    while sum(len((turn.speaker + turn.text).encode()) for turn in history) > MAX_HISTORY_BYTES:
         history = history[2:]
     return history

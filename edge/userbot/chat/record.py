@@ -91,6 +91,7 @@ class Question(_StoredModel):
     `live`: its answer is shown while it is written. `doubtful`: it may have been answered before the records were lost.
     `asker`: what the owner knows its sender by. `approve`: its answer is sent only if the owner approves it.
     `persona`: who answers, for the model. `max_new_tokens`: of its answer, None for the owner's sampling.
+    `speaker`: who asks in a group, for the model.
     """
 
     message_id: int
@@ -105,6 +106,7 @@ class Question(_StoredModel):
     approve: Annotated[bool, NEW] = False
     persona: Annotated[str, NEW] = ""
     max_new_tokens: Annotated[int | None, NEW] = None
+    speaker: Annotated[str, NEW] = ""
 
 
 class AnswerText(_StoredModel):

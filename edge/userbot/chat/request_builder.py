@@ -34,7 +34,8 @@ def build_request(
     `account` and `chat` are the request id's first two tokens.
     """
     request_id, asked = RequestId.parse(current.request_id), current.question
-    question = Turn(role=Role.USER, text=_end_that_fits(asked.text, max_bytes, max_tokens))
+    text = _end_that_fits(asked.text, max_bytes, max_tokens)
+    question = Turn(role=Role.USER, text=text, speaker=asked.speaker)
     persona = [Turn(role=Role.USER, text=asked.persona)] if asked.persona else []
     seed = _seed(current.request_id)
     length = record.settings.context_length
@@ -76,11 +77,11 @@ def _end_that_fits(text: str, max_bytes: int, max_tokens: int) -> str:
 
 
 def _bytes(turns: Iterable[Turn]) -> int:
-    return sum(len(turn.text.encode()) for turn in turns)
+    return sum(len((turn.speaker + turn.text).encode()) for turn in turns)
 
 
 def _tokens(turns: Iterable[Turn]) -> int:
-    return sum(TOKENS_PER_TURN + -(-len(turn.text) // CHARS_PER_TOKEN) for turn in turns)
+    return sum(TOKENS_PER_TURN + -(-len(turn.speaker + turn.text) // CHARS_PER_TOKEN) for turn in turns)
 
 
 def _seed(request_id: str) -> int:

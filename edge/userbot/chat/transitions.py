@@ -279,6 +279,7 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
         approve=approve,
         persona=rules.persona,
         max_new_tokens=rules.max_new_tokens,
+        speaker=message.speaker,
     )
     if record.current is None:
         current = ask(question, message.request_id, now + rules.deadline)
