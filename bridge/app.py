@@ -36,7 +36,7 @@ from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import run_all, run_with_helpers, until_stopped
-from events.transport import Channel
+from events.transport import ANSWERING, Channel
 from functions.worker.loop import Limits, Worker, reply_lookup
 from observability.telemetry import Telemetry
 
@@ -71,7 +71,7 @@ def topology_setup(settings: BridgeSettings, streams: Topology) -> Callable[[], 
     """Return a function that creates what the bridge needs on JetStream. It raises TransportError."""
 
     async def ensure() -> None:
-        await streams.ensure_streams()
+        await streams.ensure_streams(ANSWERING)
         if settings.outbound:
             await streams.ensure_generate_consumer()
             await streams.ensure_bridge()

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from events.errors import MalformedEvent
 from events.ids import RequestId
-from events.schema import TYPES, EventData, GenerationProgressed
+from events.schema import TYPES, EventData, FeedbackGiven, GenerationProgressed
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -61,9 +61,8 @@ class Event:
     def of(cls, data: EventData, *, source: str, time: datetime, headers: Mapping[str, str] | None = None) -> Self:
         """Wrap `data`. The id is derived from it, so that a repeated publish can be deduplicated."""
         kind = data.TYPE.rsplit(".", 2)[1]
-        number = f".{data.sequence}" if isinstance(data, GenerationProgressed) else ""
         return cls(
-            id=f"{data.request_id}:{kind}{number}",
+            id=f"{data.request_id}:{kind}{_which(data)}",
             type=data.TYPE,
             source=source,
             subject=data.request_id,
@@ -93,6 +92,16 @@ class Event:
         if data.request_id != self.subject:
             raise MalformedEvent(f"{self.type}: request_id in the data differs from the subject")
         return data
+
+
+def _which(data: EventData) -> str:
+    """Return what tells events apart of which a request may have several."""
+    match data:
+        case GenerationProgressed(sequence=sequence):
+            return f".{sequence}"
+        case FeedbackGiven(reader=reader, vote=vote):
+            return f".{reader}.{vote}"
+    return ""
 
 
 def attributes(event: Event) -> dict[str, str]:

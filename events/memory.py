@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from events.errors import Conflict
@@ -11,6 +11,7 @@ from events.ids import RequestId
 from events.records import LONG_AGO, Stored, Take
 from events.runtime.clock import Clock
 from events.runtime.retrying import Retrying
+from events.subjects import destination, subject_of
 from events.transport import Channel, Published
 
 
@@ -32,11 +33,12 @@ class MemoryLog:
         return self._queues[key]
 
     async def publish(self, channel: Channel, event: Event) -> Published:
-        key = str(event.request_id)
-        if key in self._stored[channel]:
+        key = subject_of(channel, event).removeprefix(f"{destination(channel)}.")
+        if key in self._stored[channel] and channel is not Channel.FEEDBACK:
             return Published.ALREADY_THERE
         # Encode and decode, so that an event loses here what it would lose over a broker.
-        event = from_headers(to_headers(event, NATS_PREFIX), event.body, NATS_PREFIX, place=key)
+        event = from_headers(to_headers(event, NATS_PREFIX), event.body, NATS_PREFIX, place=str(event.request_id))
+        self._stored[channel].pop(key, None)  # the newest is the last one
         self._stored[channel][key] = event
         for (subscribed, _), queue in self._queues.items():
             if subscribed is channel:
@@ -44,21 +46,26 @@ class MemoryLog:
         return Published.STORED
 
     async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
-        return self._stored[channel].get(str(request_id))
+        if channel is not Channel.FEEDBACK:
+            return self._stored[channel].get(str(request_id))
+        found = [event for event in self._stored[channel].values() if event.request_id == request_id]
+        return found[-1] if found else None
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
-        self._stored[channel].pop(str(request_id), None)
+        self._erase([channel], lambda stored: stored == request_id)
 
     async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:
-        return self._erase(f"{account}.{chat}.", lambda key: RequestId.parse(key).is_up_to(up_to))
+        return self._erase(
+            Channel, lambda stored: (stored.account, stored.chat) == (account, chat) and stored.is_up_to(up_to)
+        )
 
     async def erase_account(self, account: str) -> int:
-        return self._erase(f"{account}.", lambda key: True)
+        return self._erase(Channel, lambda stored: stored.account == account)
 
-    def _erase(self, prefix: str, matches: Callable[[str], bool]) -> int:
+    def _erase(self, channels: Iterable[Channel], matches: Callable[[RequestId], bool]) -> int:
         erased = 0
-        for stored in self._stored.values():
-            for key in [key for key in stored if key.startswith(prefix) and matches(key)]:
+        for stored in map(self._stored.__getitem__, channels):
+            for key in [key for key, event in stored.items() if matches(event.request_id)]:
                 del stored[key]
                 erased += 1
         return erased

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -155,6 +155,15 @@ class GenerationProgressed(EventData):
     sequence: int = Field(ge=0)
 
 
+class FeedbackGiven(EventData):
+    """A reader has judged the answer to the request. Of several events of one reader the newest counts."""
+
+    TYPE = "timokha.feedback.v1"
+    reader: str = Field(pattern=r"^[0-9a-f]{12}$", description="a pseudonym: never an id or a name")
+    vote: Literal[1, 0, -1] = Field(description="1: a thumb up; -1: a thumb down; 0: it was taken back")
+
+
 TYPES: dict[str, type[EventData]] = {
-    data.TYPE: data for data in (GenerationRequested, GenerationCompleted, GenerationFailed, GenerationProgressed)
+    data.TYPE: data
+    for data in (GenerationRequested, GenerationCompleted, GenerationFailed, GenerationProgressed, FeedbackGiven)
 }

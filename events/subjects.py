@@ -1,6 +1,9 @@
 """Names on NATS: streams, subjects, consumers, buckets."""
 
+from events.errors import MalformedEvent
+from events.event import Event
 from events.ids import RequestId
+from events.schema import FeedbackGiven
 from events.transport import Channel
 
 GENERATE_CONSUMER = "generate"
@@ -20,7 +23,7 @@ RABBITMQ_ACCOUNT = "rabbitmq"
 
 
 def stream(channel: Channel) -> str:
-    """Return `REQUESTS`, `REPLIES` or `DEADLETTERS`."""
+    """Return `REQUESTS`, `REPLIES`, `DEADLETTERS` or `FEEDBACK`."""
     return channel.name
 
 
@@ -29,20 +32,36 @@ def destination(channel: Channel) -> str:
     return f"timokha.{channel.value}"
 
 
+def subject_of(channel: Channel, event: Event) -> str:
+    """Return where an event is stored. Raises MalformedEvent."""
+    if channel is not Channel.FEEDBACK:
+        return subject(channel, event.request_id)
+    data = event.data()
+    if not isinstance(data, FeedbackGiven):
+        raise MalformedEvent(f"{event.type} does not belong into {stream(channel)}")
+    return f"{destination(channel)}.{event.request_id}.{data.reader}"
+
+
 def subject(channel: Channel, request_id: RequestId) -> str:
-    return f"{destination(channel)}.{request_id}"
+    """Return where a request's event is stored; in FEEDBACK the subjects of all its readers' events."""
+    return _subjects(channel, str(request_id))
 
 
 def every_subject(channel: Channel) -> str:
-    return f"{destination(channel)}.*.*.*.*"
+    return _subjects(channel, "*.*.*.*")
 
 
 def account_subjects(channel: Channel, account: str) -> str:
-    return f"{destination(channel)}.{account}.*.*.*"
+    return _subjects(channel, f"{account}.*.*.*")
 
 
 def chat_subjects(channel: Channel, account: str, chat: str) -> str:
-    return f"{destination(channel)}.{account}.{chat}.*.*"
+    return _subjects(channel, f"{account}.{chat}.*.*")
+
+
+def _subjects(channel: Channel, request_ids: str) -> str:
+    readers = ".*" if channel is Channel.FEEDBACK else ""
+    return f"{destination(channel)}.{request_ids}{readers}"
 
 
 def wake(account: str) -> str:
@@ -65,5 +84,5 @@ def edge_consumer(account: str) -> str:
 
 
 def request_id_of(subject: str) -> str:
-    """Return the part of a channel's subject behind its destination."""
-    return ".".join(subject.split(".")[2:])
+    """Return the part of a channel's subject behind its destination, without a reader."""
+    return ".".join(subject.split(".")[2:6])

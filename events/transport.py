@@ -13,11 +13,16 @@ MAX_FETCH_WAIT = timedelta(seconds=1)
 
 
 class Channel(StrEnum):
-    """Where an event goes. Within a channel its address is its request id."""
+    """Where an event goes. Within a channel its address is its request id, in FEEDBACK together with the reader."""
 
     REQUESTS = "requests"
     REPLIES = "replies"
     DEADLETTERS = "deadletters"
+    FEEDBACK = "feedback"
+
+
+ANSWERING = (Channel.REQUESTS, Channel.REPLIES, Channel.DEADLETTERS)
+"""What it takes to answer questions: generate functions and bridges know no other channel."""
 
 
 class Published(StrEnum):
@@ -92,14 +97,17 @@ class Progress(Protocol):
 
 
 class Log(Publisher, Protocol):
-    """A publisher that stores one event for each request id and channel."""
+    """A publisher that stores one event for each request id and channel; the first one stays.
+
+    FEEDBACK stores one for each request id and reader, and the newest replaces those before it.
+    """
 
     async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
-        """Return the event stored under the id, if any."""
+        """Return the event stored under the id, if any; of several the newest."""
         ...
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
-        """Overwrite the event stored under the id, if any."""
+        """Overwrite what is stored under the id, if anything."""
         ...
 
     async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:

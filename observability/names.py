@@ -103,4 +103,5 @@ def span_name(operation: str, target: str) -> str:
 
 def subject_template(channel: Channel) -> str:
     """Return the template of the channel's NATS subjects."""
-    return f"{destination(channel)}.{{account}}.{{chat}}.{{message}}.{{revision}}"
+    reader = ".{reader}" if channel is Channel.FEEDBACK else ""
+    return f"{destination(channel)}.{{account}}.{{chat}}.{{message}}.{{revision}}{reader}"

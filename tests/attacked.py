@@ -31,6 +31,7 @@ VICTIMS = {
     "timokha.requests.rabbitmq.2.3.0": "bridge",
     "timokha.replies.1.2.3.0": "generate",
     "timokha.deadletters.1.2.3.0": "generate",
+    "timokha.feedback.1.2.3.0.0123456789ab": "userbot",
 }
 """What is stored before the attacks, and whose right it is."""
 
@@ -43,6 +44,7 @@ NAMED = [
     "timokha.requests.rabbitmq.8.{n}.0",
     "timokha.replies.8.8.{n}.0",
     "timokha.deadletters.8.8.{n}.0",
+    "timokha.feedback.8.8.{n}.0.0123456789ab",
     "$JS.API.STREAM.DELETE.KV_chats",
     "$JS.API.STREAM.PURGE.KV_chats",
     "$JS.API.STREAM.MSG.DELETE.KV_chats",

@@ -27,7 +27,7 @@ from events.recordings.lines import read
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import finish, until_stopped, within
-from events.transport import Channel
+from events.transport import ANSWERING, Channel
 from functions.generate.app import open_engine
 from functions.generate.engine import CLOSE_TIMEOUT
 from observability.telemetry import Telemetry
@@ -113,7 +113,7 @@ async def _open_player(settings: ReplaySettings, telemetry: Telemetry, clock: Cl
             await finish(CLOSE_TIMEOUT, engine.close())
         return
     async with connect(settings.nats_url, name="replay", access=settings.nats_access) as js:
-        await Topology(js, retrying=Retrying(clock, random)).ensure_streams()
+        await Topology(js, retrying=Retrying(clock, random)).ensure_streams(ANSWERING)
         events, run = JetStreamLog(js), run_name(clock.now())
         replies = await StreamReader.open(
             js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run), clock=clock

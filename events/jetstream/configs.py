@@ -37,16 +37,17 @@ class Retention:
 
 def stream_config(channel: Channel, retention: Retention) -> StreamConfig:
     """Return the configuration of a channel's stream."""
-    dead = channel is Channel.DEADLETTERS
+    dead, replaces = channel is Channel.DEADLETTERS, channel is Channel.FEEDBACK
     return StreamConfig(
         name=subjects.stream(channel),
         subjects=[subjects.every_subject(channel)],
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
-        # One message a subject, and a second one is refused: this deduplicates a repeated publish.
+        # One message a subject, and a second one is refused: this deduplicates a repeated publish. Of feedback the
+        # newest stays: a repeat replaces itself, and if the stream is full, nothing waits for room.
         max_msgs_per_subject=1,
-        discard=DiscardPolicy.NEW,
-        discard_new_per_subject=True,
+        discard=DiscardPolicy.OLD if replaces else DiscardPolicy.NEW,
+        discard_new_per_subject=not replaces,
         max_age=(retention.deadletter_max_age if dead else retention.max_age).total_seconds(),
         max_bytes=retention.max_bytes,
         num_replicas=retention.replicas,

@@ -28,7 +28,7 @@ class JetStreamLog:
         self._js = js
 
     async def publish(self, channel: Channel, event: Event) -> Published:
-        subject = subjects.subject(channel, event.request_id)
+        subject = subjects.subject_of(channel, event)
         with translate_errors(f"JetStream did not confirm {event.id}"):
             try:
                 await self._js.publish(subject, event.body, headers=to_headers(event, NATS_PREFIX))
@@ -49,7 +49,9 @@ class JetStreamLog:
         return event_of(found) if found else None
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
-        await self._erase([(channel, request_id)])
+        several = channel is Channel.FEEDBACK
+        stored = await self.ids(channel, subjects.subject(channel, request_id)) if several else [request_id]
+        await self._erase((channel, one) for one in stored)
 
     async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:
         found = await self._found(lambda channel: subjects.chat_subjects(channel, account, chat))
@@ -65,7 +67,7 @@ class JetStreamLog:
         ]
 
     async def ids(self, channel: Channel, filter_subject: str) -> Sequence[RequestId]:
-        """Return the request ids stored under the matching subjects; other subjects are skipped."""
+        """Return the request id of each event under the matching subjects; other subjects are skipped."""
         with translate_errors(f"JetStream could not look up {filter_subject}"):
             found = await subjects_of(self._js, subjects.stream(channel), filter_subject)
         return [request_id for request_id in map(_request_id, found) if request_id]

@@ -1,6 +1,6 @@
 """Create and verify streams, consumers and buckets: `timokha setup` creates them, every process verifies them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -88,8 +88,8 @@ class Topology:
     """The last error of `keep_topology`, empty if there was none."""
     _seen: dict[str, StreamInfo] = field(default_factory=dict)
 
-    async def ensure_streams(self) -> None:
-        for channel in Channel:
+    async def ensure_streams(self, channels: Iterable[Channel] = Channel) -> None:
+        for channel in channels:
             await self._ensure_stream(stream_config(channel, self.retention))
 
     async def ensure_generate_consumer(self) -> None:

@@ -28,8 +28,8 @@ from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
-from events.schema import FailureReason, GenerationFailed
-from events.transport import Channel, Published
+from events.schema import FailureReason, FeedbackGiven, GenerationFailed
+from events.transport import ANSWERING, Channel, Published
 from tests.transports.flushing import flushed
 
 SECOND = timedelta(seconds=1)
@@ -83,6 +83,11 @@ THE_CONVERSATIONS = [
     "$KV.chats.1.2",
     "$KV.telegram.1",
     "$KV.marks.unfinished.1.2",
+    "timokha.feedback.1.2.3.0.0123456789ab",
+    "$JS.API.STREAM.INFO.FEEDBACK",
+    "$JS.API.STREAM.MSG.GET.FEEDBACK",
+    "$JS.API.STREAM.MSG.DELETE.FEEDBACK",
+    "$JS.API.CONSUMER.CREATE.FEEDBACK.mine.timokha.feedback.>",
 ]
 
 FORBIDDEN = {
@@ -101,6 +106,7 @@ FORBIDDEN = {
         "$KV.bridge.1",
         "timokha.progress.1.2.3.0",
         "timokha.wake.1",
+        "$JS.API.CONSUMER.CREATE.FEEDBACK.mine.timokha.feedback.>",
     ],
     "generate": [
         *THE_CONVERSATIONS,
@@ -130,6 +136,8 @@ FORBIDDEN = {
         "timokha.deadletters.1.2.3.0",
         "timokha.requests.1.2.3.0",
         "timokha.progress.1.2.3.0",
+        "timokha.feedback.1.2.3.0.0123456789ab",
+        "$JS.API.STREAM.MSG.DELETE.FEEDBACK",
         "$KV.telegram.1",
         "$KV.bridge.1",
         "$JS.API.STREAM.MSG.DELETE.KV_chats",
@@ -251,6 +259,7 @@ IMPORTED = {
     "userbot": {
         "timokha.requests.1.2.9.0",
         "timokha.requests.rabbitmq.2.9.0",
+        "timokha.feedback.1.2.9.0.0123456789ab",
         "$KV.chats.9",
         "$KV.telegram.9",
         "$KV.marks.9",
@@ -297,7 +306,7 @@ async def test_a_question_goes_round_through_the_adapters(as_user, set_up, make_
     async with as_user("userbot") as edge, as_user("generate") as worker:
         await Topology(edge, retrying=Retrying(SystemClock(), Random())).ensure_edge("7")
         assert await JetStreamLog(edge).publish(Channel.REQUESTS, make_event("7.2.3.0")) is Published.STORED
-        await Topology(worker, retrying=Retrying(SystemClock(), Random())).ensure_streams()
+        await Topology(worker, retrying=Retrying(SystemClock(), Random())).ensure_streams(ANSWERING)
         taken = await taken_from(worker, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
         reply = Event.of(
             GenerationFailed(request_id="7.2.3.0", reason=FailureReason.EMPTY), source="/test", time=datetime.now(UTC)
@@ -307,7 +316,10 @@ async def test_a_question_goes_round_through_the_adapters(as_user, set_up, make_
         heard = await taken_from(edge, Channel.REPLIES, subjects.edge_consumer("7"))
         assert heard.event.data().reason is FailureReason.EMPTY
         await heard.ack()
-        assert await JetStreamLog(edge).erase_chat("7", "2", up_to=9) == 2
+        vote = FeedbackGiven(request_id="7.2.3.0", reader="0123456789ab", vote=1)
+        for _ in range(2):
+            await JetStreamLog(edge).publish(Channel.FEEDBACK, Event.of(vote, source="/test", time=datetime.now(UTC)))
+        assert await JetStreamLog(edge).erase_chat("7", "2", up_to=9) == 3
         assert await JetStreamLog(edge).find(Channel.REQUESTS, request_id) is None
 
 
@@ -378,7 +390,7 @@ async def test_a_connection_outlives_a_change_of_its_password(guarded_nats, as_u
         config.write_text(text)
         os.kill(guarded_nats.server.pid, signal.SIGHUP)
         await until(lambda: js._nc.is_connected)
-        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_streams()
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_streams(ANSWERING)
 
 
 async def until(condition):

@@ -12,7 +12,7 @@ from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import connection_problem, keep_topology
 from events.runtime.retrying import Retrying
-from events.transport import Channel, Subscription
+from events.transport import ANSWERING, Channel, Subscription
 from functions.generate.settings import GenerateSettings
 from functions.generate.triggers.trigger import Trigger
 from functions.worker.loop import reply_lookup
@@ -27,7 +27,7 @@ async def open_trigger(settings: GenerateSettings, retrying: Retrying) -> AsyncI
         events = JetStreamLog(js)
 
         async def ensure() -> None:
-            await topology.ensure_streams()
+            await topology.ensure_streams(ANSWERING)
             await topology.ensure_generate_consumer()
 
         async def subscribe() -> Subscription:
