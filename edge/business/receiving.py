@@ -12,7 +12,7 @@ from edge.business.connections import Connections
 from edge.business.leaving import Leaving
 from edge.business.reasons import Reason
 from edge.userbot.account_edge import AccountEdge
-from edge.userbot.chat.commands import Ask, AskHint
+from edge.userbot.chat.commands import Ask, AskHint, Collect
 from edge.userbot.chat.incoming import Incoming, Message, OwnMessage, Press
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import describe_error
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 def asks(edge: AccountEdge, message: Message) -> bool:
     """Return whether a message asks a question."""
-    return isinstance(message, Incoming) and isinstance(edge.intake.parse(message), Ask | AskHint)
+    return isinstance(message, Incoming) and isinstance(edge.intake.parse(message), Ask | AskHint | Collect)
 
 
 def is_order(message: Incoming) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from edge.userbot.chat.incoming import Incoming, OwnMessage
+from edge.userbot.chat.incoming import Change, Deleted, Edited, Incoming, OwnMessage
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.current_rules import CurrentRules
 from edge.userbot.driving.drivers import Drivers, Hints
@@ -91,14 +91,18 @@ class AccountEdge:
         )
         return cls(context.js, ports, drivers, intake, own_intake, Replies(ports, drivers, subscription))
 
-    async def receive(self, message: Incoming | OwnMessage) -> None:
-        """Store what a message changes. Return once that is done, or can't be done for good."""
-        match message:
+    async def receive(self, change: Change) -> None:
+        """Store what it changes. Return once that is done, or can't be done for good."""
+        match change:
             case Incoming():
-                if await self.own_intake.receive_from_owner(message) is Effect.SILENT:
-                    await self.intake.receive(message)
+                if await self.own_intake.receive_from_owner(change) is Effect.SILENT:
+                    await self.intake.receive(change)
             case OwnMessage():
-                await self.own_intake.receive(message)
+                await self.own_intake.receive(change)
+            case Edited():
+                await self.intake.receive_edit(change)
+            case Deleted():
+                await self.intake.receive_deletion_from_bursts(change)
 
     async def resume(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """Resume every unfinished chat, without a step in any until `release`. Raises TransportError.

@@ -10,7 +10,7 @@ from random import Random
 import structlog
 
 from edge.userbot.account_edge import AccountEdge, EdgeContext
-from edge.userbot.chat.incoming import Incoming, OwnMessage
+from edge.userbot.chat.incoming import Change
 from edge.userbot.current_rules import CurrentRules
 from edge.userbot.intake.account_updates import Keyed
 from edge.userbot.intake.catch_up import CatchUp
@@ -177,7 +177,7 @@ class _Whole:
 
 
 async def _receive(edge: AccountEdge, content: Keyed) -> None:
-    if isinstance(content, Incoming | OwnMessage):
+    if isinstance(content, Change):
         await edge.receive(content)
 
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from edge.userbot.rule_values import Persona
+from edge.userbot.rule_values import Persona, TriggerEntries
 from edge.userbot.rules import Language, Override
 from edge.userbot.text import strip_invisible, trim
+from edge.userbot.triggers import Triggers
 from events.schema import MAX_NEW_TOKENS
 from events.settings import Json
 
@@ -45,6 +46,7 @@ class Contact(BaseModel):
     max_new_tokens: Annotated[int | None, Field(strict=True, ge=1, le=MAX_NEW_TOKENS)] = None
     live: Annotated[bool | None, Field(strict=True)] = None
     approve: Annotated[bool | None, Field(strict=True)] = None
+    triggers: TriggerEntries | None = None
 
     @property
     def override(self) -> Override:
@@ -54,6 +56,7 @@ class Contact(BaseModel):
             prefix=self.prefix,
             max_new_tokens=self.max_new_tokens,
             live=self.live,
+            triggers=None if self.triggers is None else Triggers.of(self.triggers),
             approve=None if self.approve is None else "all" if self.approve else "off",
         )
 

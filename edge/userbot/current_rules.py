@@ -10,10 +10,12 @@ from pathlib import Path
 
 import structlog
 
+from edge.userbot.delays import Delay
 from edge.userbot.people import People
 from edge.userbot.quiet_hours import time_zone
 from edge.userbot.rules import Rules
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.triggers import Triggers
 from events import toml_file
 from events.dotenv import DOTENV
 from events.errors import SettingsError
@@ -25,7 +27,8 @@ RULES = frozenset(
     {
         *("prefix", "language", "when_busy", "live", "persona", "max_answers_per_minute", "owner_pause", "contacts"),
         *("allow", "deny", "refused", "max_answers_per_day", "max_answers_per_day_for_all", "quiet_hours", "time_zone"),
-        *("approve", "approve_list", "approve_for", "approve_expired"),
+        *("answer_groups", "groups", "triggers", "debounce", "delay", "repeat_window", "max_without_prefix_per_hour"),
+        *("thinking", "approve", "approve_list", "approve_for", "approve_expired"),
     }
 )
 """The settings that take effect without a restart."""
@@ -58,6 +61,14 @@ def rules_of(settings: UserbotSettings) -> Rules:
         approve_list=People.of(settings.approve_list),
         approve_for=settings.approve_for,
         approve_expired=settings.approve_expired,
+        answer_groups=settings.answer_groups,
+        groups=People.of(settings.groups),
+        triggers=Triggers.of(settings.triggers),
+        debounce=settings.debounce,
+        delay=Delay.parse(settings.delay),
+        repeat_window=settings.repeat_window,
+        max_without_prefix=settings.max_without_prefix_per_hour,
+        thinking=settings.thinking,
         overrides={name: contact.override for name, contact in settings.contacts.items()},
     )
 

@@ -8,11 +8,13 @@ CONTACTS = "contacts"
 """In a list: everyone whom the owner has among the contacts."""
 WROTE_FIRST = "wrote_first"
 """In a list: everyone who wrote the first message of the chat with the owner."""
-_ENTRY = re.compile(rf"-?[1-9][0-9]{{0,18}}|@[a-z0-9_]{{1,32}}|{CONTACTS}|{WROTE_FIRST}")
+_ENTRY = re.compile(
+    rf"-?[1-9][0-9]{{0,18}}|-[1-9][0-9]{{0,18}}t[1-9][0-9]{{0,9}}|@[a-z0-9_]{{1,32}}|{CONTACTS}|{WROTE_FIRST}"
+)
 
 
 def entry(text: str) -> str:
-    """Return an entry of a list as it is compared. Raises ValueError."""
+    """Return an entry of a list as it is compared: `-100…t45` is a topic of a group. Raises ValueError."""
     written = text.strip().lower()
     if not _ENTRY.fullmatch(written):
         raise ValueError(f"{text.strip()[:40]!r} is not an id, a @username, contacts or wrote_first")
@@ -57,17 +59,26 @@ class People:
 
         It does not where that depends on who wrote first and this is not known.
         """
-        names = {person.id, chat, *(f"@{name}" for name in person.usernames)}
+        names = {person.id, *_tokens(chat), *(f"@{name}" for name in person.usernames)}
         if person.contact:
             names.add(CONTACTS)
         if person.wrote_first:
             names.add(WROTE_FIRST)
         return not self.entries.isdisjoint(names)
 
+    def names_chat(self, chat: str) -> bool:
+        """Return whether the list has a chat, or the group of which it is a topic."""
+        return not self.entries.isdisjoint(_tokens(chat))
+
     def may_include(self, person: Person, chat: str) -> bool:
         """Return what `includes` does, but true where that depends on who wrote first and this is not known."""
         unknown = person.wrote_first is None and WROTE_FIRST in self.entries
         return unknown or self.includes(person, chat)
+
+
+def _tokens(chat: str) -> set[str]:
+    """Return a chat's token, and that of its group if it is a topic."""
+    return {chat, chat.partition("t")[0]}
 
 
 SOMEONE = Person()

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from edge.userbot.delays import Delay
 from edge.userbot.people import entry
 from edge.userbot.quiet_hours import QuietHours, time_zone
 from edge.userbot.text import clean, trim
+from edge.userbot.triggers import entry as trigger
 from events.setting_problems import UNKNOWN_KEY
 
 MAX_PERSONA = 2000
@@ -59,8 +61,19 @@ def _persona(text: str) -> str:
     return text
 
 
+def _delay(text: str) -> str:
+    try:
+        return str(Delay.parse(text))
+    except ValueError as error:
+        raise PydanticCustomError(UNKNOWN_KEY, "{problem}", {"problem": str(error)}) from None
+
+
 Entries = Annotated[tuple[str, ...], _Parts(entry)]
 """Entries of `People`."""
+TriggerEntries = Annotated[tuple[str, ...], _Parts(trigger)]
+"""Entries of `Triggers`."""
+DelayText = Annotated[str, AfterValidator(_delay)]
+"""As `Delay` reads it."""
 Spans = Annotated[tuple[QuietHours, ...], _Parts(QuietHours.parse)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 """The name of one in the IANA database."""

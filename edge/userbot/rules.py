@@ -1,13 +1,16 @@
 """The owner's settings for conversations, and their defaults."""
 
 from collections.abc import Mapping, Set
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, timedelta, tzinfo
 from typing import Literal
 
 from edge.userbot.chat.policy import UNDECIDED, Policy
+from edge.userbot.chat_tokens import is_group
+from edge.userbot.delays import NO_DELAY, Delay
 from edge.userbot.people import NO_LIST, People, Person
 from edge.userbot.quiet_hours import QuietHours
+from edge.userbot.triggers import NO_TRIGGERS, Triggers
 
 DEFAULT_PREFIX = "Тимоха,"
 
@@ -30,6 +33,7 @@ class Override:
     max_new_tokens: int | None = None
     live: bool | None = None
     approve: Approve | None = None
+    triggers: Triggers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,12 @@ class Rules:
     `overrides`: settings for one person, by id or `@username` in lower case. `only_locale`: see `Override`.
     `allow`: who is answered, everyone if it is empty; `deny`: who is not, even if allowed. `refused`: what those get
     who are not answered because of a rule. `max_answers_per_day`: in a chat, `max_answers_per_day_for_all`: in all
-    chats, 0 for no limit; days and `quiet_hours` are those of `time_zone`. `policy`: what the owner has decided by
-    commands, as it is when a message is taken in.
+    chats, `max_without_prefix`: in a chat and hour, to messages without the prefix; 0 for no limit. Days and
+    `quiet_hours` are those of `time_zone`. `policy`: what the owner has decided by commands, as it is when a message is
+    taken in. `answer_groups`: answer in groups; `groups`: in these only, if there are any. `triggers`: which messages
+    without the prefix are answered; in groups only in `groups`. `debounce`: how long such messages of one person are
+    collected after the last one; `delay`: how long their answer waits at least. `repeat_window`: the same text again
+    within it gets no second answer. `thinking`: what shows that a question was taken up.
     """
 
     prefix: str = DEFAULT_PREFIX
@@ -74,13 +82,30 @@ class Rules:
     quiet_hours: tuple[QuietHours, ...] = ()
     time_zone: tzinfo = UTC
     policy: Policy = UNDECIDED
+    answer_groups: bool = False
+    groups: People = NO_LIST
+    triggers: Triggers = NO_TRIGGERS
+    debounce: timedelta = timedelta(seconds=1.5)
+    delay: Delay = NO_DELAY
+    repeat_window: timedelta = timedelta(minutes=1)
+    max_without_prefix: int = 60
+    thinking: Literal["line", "reaction", "typing"] = "line"
+
+    def lists_group(self, chat: str) -> bool:
+        """Return whether the owner has listed a group, or the one of which it is a topic."""
+        return self.groups.names_chat(chat)
+
+    def answers_in(self, chat: str) -> bool:
+        """Return whether questions with the prefix are answered in a chat."""
+        return not is_group(chat) or self.lists_group(chat) or (self.answer_groups and not self.groups)
 
     def for_person(self, person: Person) -> "Rules":
         """Return the rules with what is set for this person; what is set for the id wins over a username."""
         names = [*(f"@{name}" for name in sorted(person.usernames)), *([person.id] if person.id else [])]
         chosen: dict[str, object] = {}
         for override in (self.overrides[name] for name in names if name in self.overrides):
-            chosen |= {name: value for name, value in asdict(override).items() if value is not None}
+            values = {one.name: getattr(override, one.name) for one in fields(override)}
+            chosen |= {name: value for name, value in values.items() if value is not None}
         return replace(self, **chosen) if chosen else self  # type: ignore[arg-type]
 
 

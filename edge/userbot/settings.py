@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.userbot.contacts import MAX_PREFIX, Contacts, Prefix
-from edge.userbot.rule_values import MAX_PERSONA, Entries, Persona, Spans, TimeZone
+from edge.userbot.rule_values import MAX_PERSONA, DelayText, Entries, Persona, Spans, TimeZone, TriggerEntries
 from edge.userbot.rules import DEFAULTS, Approve
 from events.errors import SettingsError
 from events.schema import Sampling
@@ -126,7 +126,44 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         DEFAULTS.approve_expired,
         description="drop or send: what becomes of an answer that you have not decided by then",
     )
-    answer_groups: bool = Field(False, description="true or false: answer in groups as well")
+    answer_groups: bool = Field(DEFAULTS.answer_groups, description="true or false: answer in groups as well")
+    groups: Entries = Field(
+        (),
+        description="the groups, or topics of forums, that are answered, by id, comma-separated; by default those of"
+        " USERBOT_ANSWER_GROUPS",
+    )
+    triggers: TriggerEntries = Field(
+        (),
+        description="which messages without the prefix are answered: private, replies, mentions, questions, any, each"
+        " also with a share, e.g. any:5%; comma-separated; in groups only in USERBOT_GROUPS; by default none",
+    )
+    debounce: Seconds = Field(
+        DEFAULTS.debounce,
+        ge=timedelta(0),
+        le=timedelta(minutes=1),
+        description="seconds for which messages of one person without the prefix are collected after the last one, to"
+        " become one question, 0 to 60",
+    )
+    delay: DelayText = Field(
+        "0",
+        description="seconds, e.g. 3 or 2-10, for which a question without the prefix waits at least before it is"
+        " answered",
+    )
+    repeat_window: Seconds = Field(
+        DEFAULTS.repeat_window,
+        ge=timedelta(0),
+        description="seconds in which the same message of a person without the prefix is answered once; 0: each time",
+    )
+    max_without_prefix_per_hour: int = Field(
+        DEFAULTS.max_without_prefix,
+        ge=0,
+        le=10_000,
+        description="answers per hour in one chat to messages without the prefix; 0: no limit",
+    )
+    thinking: Literal["line", "reaction", "typing"] = Field(
+        DEFAULTS.thinking,
+        description="line, reaction or typing: what shows that a question was taken up",
+    )
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
     sampling: Annotated[Sampling, Json()] = Field(
         Sampling(), description='sampling settings as JSON, e.g. {"temperature": 0.5, "max_new_tokens": 80}'
@@ -135,7 +172,7 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         {},
         validation_alias="TIMOKHA_CONTACTS",
         description="what is different for one person, as JSON by id or @username, of persona, language, prefix, "
-        'max_new_tokens, live and approve, e.g. {"@anna": {"language": "en", "live": true}}',
+        'max_new_tokens, live, approve and triggers, e.g. {"@anna": {"language": "en", "live": true}}',
     )
     telegram_server: str | None = Field(
         None, description="host:port of an MTProto server to use instead of Telegram's, e.g. the sandbox"

@@ -95,6 +95,9 @@ class Telegram:
     async def wrote_first(self, chat: str) -> bool | None:
         return None if self.shut else True
 
+    async def react(self, chat: str, message_id: int, emoji: str) -> None:
+        pass
+
     async def typing(self, chat: str) -> None:
         pass
 

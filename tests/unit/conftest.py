@@ -60,6 +60,7 @@ class FakeTelegram:
     deleted: set[int] = field(default_factory=set)
     named: dict[str, str] = field(default_factory=lambda: {CHAT: CHAT})
     first: bool | None = None
+    reactions: dict[int, str] = field(default_factory=dict)
     typings: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -127,6 +128,10 @@ class FakeTelegram:
 
     async def wrote_first(self, chat: str) -> bool | None:
         return self.first
+
+    async def react(self, chat: str, message_id: int, emoji: str) -> None:
+        self.reactions[message_id] = emoji
+        self.changed.set()
 
     async def typing(self, chat: str) -> None:
         self.typings += 1

@@ -42,6 +42,11 @@ CONTENT[2] = (
     " waiting.persona withdrawn wrote_first"
     " resumed_at"
     " current.question.speaker history.speaker waiting.speaker"
+    " current.question.sign waiting.sign heard.at heard.digest rate.hour_since rate.without_prefix"
+    " bursts.close_by bursts.due_at bursts.not_before bursts.sender bursts.pieces.approve bursts.pieces.asked_at"
+    " bursts.pieces.asker bursts.pieces.doubtful bursts.pieces.live bursts.pieces.locale bursts.pieces.max_new_tokens"
+    " bursts.pieces.message_id bursts.pieces.persona bursts.pieces.revision bursts.pieces.sign bursts.pieces.text"
+    " bursts.pieces.speaker bursts.pieces.trace"
 )
 """What the records of each schema have."""
 

@@ -65,6 +65,9 @@ class PersonMessenger:
     async def wrote_first(self, chat: str) -> bool | None:
         return await self._to(chat).wrote_first(chat)
 
+    async def react(self, chat: str, message_id: int, emoji: str) -> None:
+        await self._to(chat).react(chat, message_id, emoji)
+
     async def typing(self, chat: str) -> None:
         await self._to(chat).typing(chat)
 

@@ -5,11 +5,13 @@ None of them lets a clock that was set back silence anybody for ever.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
+from edge.userbot.chat.commands import Collect, fold
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.policy import answers_of, is_within
 from edge.userbot.chat.policy import is_paused as are_all_paused
-from edge.userbot.chat.record import ChatRecord, Rate
+from edge.userbot.chat.record import MAX_HEARD, ChatRecord, Heard, Rate
 from edge.userbot.people import People, Person
 from edge.userbot.quiet_hours import is_quiet
 from edge.userbot.rules import Rules
@@ -17,12 +19,13 @@ from edge.userbot.rules import Rules
 MINUTE = timedelta(minutes=1)
 SILENCE = timedelta(minutes=5)
 """How long a chat gets no answers after too many. Commands are still answered."""
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question, or a bare prefix, of a person who is answered."""
+    """A question, a bare prefix or a message without the prefix, of a person who is answered."""
 
     record: ChatRecord
     message: Incoming
@@ -68,6 +71,26 @@ def is_minute_full(case: Case) -> bool:
     return 0 < limit <= rate.answers and not _is_minute_over(rate, case.now)
 
 
+def is_hour_full(case: Case) -> bool:
+    """Return whether the chat has had its answers of the hour to messages without the prefix."""
+    rate, limit = case.record.rate, case.rules.max_without_prefix
+    full = 0 < limit <= rate.without_prefix and not _is_hour_over(rate, case.now)
+    return full and isinstance(case.message.command, Collect)
+
+
+def is_repeated(case: Case) -> bool:
+    """Return whether the sender has written the same without the prefix, and had an answer, a moment ago."""
+    if not isinstance(case.message.command, Collect):
+        return False
+    digest, window = _digest(case.message), case.rules.repeat_window
+    return any(heard.digest == digest and not has_passed(heard.at, case.now, window) for heard in case.record.heard)
+
+
+def remember(heard: tuple[Heard, ...], message: Incoming, now: datetime) -> tuple[Heard, ...]:
+    """Return `heard` with the text of one more message."""
+    return (*heard, Heard(digest=_digest(message), at=now))[-MAX_HEARD:]
+
+
 def is_day_full(case: Case) -> bool:
     """Return whether the chat has had its answers of the day."""
     rate, limit = case.record.rate, case.rules.max_answers_per_day
@@ -96,6 +119,13 @@ def count_answer_of_day(rate: Rate, day: str) -> Rate:
     return rate.having(day=day, today=1 + (rate.today if rate.day == day else 0))
 
 
+def count_without_prefix(rate: Rate, now: datetime) -> Rate:
+    """Return `rate` with one more answer to a message without the prefix in the hour."""
+    if _is_hour_over(rate, now):
+        return rate.having(hour_since=now, without_prefix=1)
+    return rate.having(without_prefix=rate.without_prefix + 1)
+
+
 def may_refuse_aloud(record: ChatRecord, rules: Rules, now: datetime) -> bool:
     """Return whether the chat gets a line that there is no answer: at most one a day."""
     return rules.refused == "line" and (record.refused_at is None or has_passed(record.refused_at, now, DAY))
@@ -108,3 +138,12 @@ def has_passed(since: datetime, now: datetime, period: timedelta) -> bool:
 
 def _is_minute_over(rate: Rate, now: datetime) -> bool:
     return rate.since is None or has_passed(rate.since, now, MINUTE)
+
+
+def _is_hour_over(rate: Rate, now: datetime) -> bool:
+    return rate.hour_since is None or has_passed(rate.hour_since, now, HOUR)
+
+
+def _digest(message: Incoming) -> str:
+    """Return what tells a text and its sender from others, however it is written."""
+    return sha256(f"{message.sender.id} {fold(message.text)}".encode(errors="replace")).hexdigest()[:16]

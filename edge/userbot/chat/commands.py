@@ -53,7 +53,14 @@ class SetContextLength:
     argument: str
 
 
-Command = Ask | AskHint | Help | DeleteHistory | SetContextLength
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """A message without the prefix that is, or becomes part of, a question."""
+
+    text: str
+
+
+Command = Ask | AskHint | Help | DeleteHistory | SetContextLength | Collect
 
 
 def parse(text: str, prefix: str = DEFAULT_PREFIX, names: Set[str] = frozenset()) -> Command | None:

@@ -18,7 +18,8 @@ class Incoming:
     `doubtful`: it may have been answered before the records were lost. `before_restore`: it was written before a
     backup of the records was restored. `answered`: in addition the chat shows that it was answered. `command`: what
     `text` asks for, if it is parsed already. `forwarded`: the words are not the sender's own. `sender`: who wrote it,
-    also in a group. `reply_to`: the message that it replies to, None if there is none.
+    also in a group. `reply_to`: the message that it replies to, None if there is none. `mentions_us`: it names the
+    account. `by_machine`: an app has written it, e.g. an inline bot.
     """
 
     account: str
@@ -35,6 +36,8 @@ class Incoming:
     forwarded: bool = False
     sender: Person = SOMEONE
     reply_to: int | None = None
+    mentions_us: bool = False
+    by_machine: bool = False
 
     @property
     def key(self) -> tuple[str, int]:
@@ -75,6 +78,44 @@ class OwnMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """A message has a new text."""
+
+    account: str
+    chat: str
+    message_id: int
+    text: str
+
+    @property
+    def key(self) -> None:
+        """It counts again if it is repeated: another edit may have come between."""
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Messages were deleted. `group`: the supergroup that numbers them, None if the account numbers them."""
+
+    account: str
+    message_ids: frozenset[int]
+    group: str | None = None
+
+    @property
+    def key(self) -> None:
+        """It names no chat."""
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """The person `sender` is typing in a chat; `stops`: no more."""
+
+    chat: str
+    sender: str
+    stops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Press:
     """A press of a button of `message_id`, by the person whose chat with the bot is `chat`. `data`: what it says."""
 
@@ -84,3 +125,5 @@ class Press:
 
 
 Message = Incoming | OwnMessage
+Change = Message | Edited | Deleted
+"""What an account's changes contain that matters here."""

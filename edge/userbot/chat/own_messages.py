@@ -141,7 +141,7 @@ def _sendings(record: ChatRecord) -> Iterator[Unconfirmed]:
 def _next_sending(current: Current) -> Unconfirmed | None:
     """Return the message that is sent next; the driver sends one after the other."""
     question = current.question
-    if current.thinking_id is None and not question.approve:
+    if current.thinking_id is None and not question.approve and not question.sign:
         line = phrases.thinking(question.locale, current.request_id)
         return Unconfirmed(digest=digest(line), reply_to=question.message_id)
     if current.state != "delivering" or current.outcome is None:

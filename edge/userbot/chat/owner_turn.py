@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from edge.userbot.chat.bursts import question_of
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.own_messages import (
     SentMessage,
@@ -52,7 +53,7 @@ def older_questions(record: ChatRecord, message_id: int) -> tuple[Question, ...]
 def open_questions(record: ChatRecord) -> tuple[Question, ...]:
     """Return the questions without a complete outcome."""
     current = (record.current.question,) if record.current else ()
-    return *current, *record.waiting
+    return *current, *record.waiting, *(question_of(burst) for burst in record.bursts)
 
 
 def drop_questions(record: ChatRecord, questions: tuple[Question, ...]) -> ChatRecord:
@@ -61,7 +62,10 @@ def drop_questions(record: ChatRecord, questions: tuple[Question, ...]) -> ChatR
         return record
     if record.current and record.current.question in questions:
         record = forget_current(record, withdraw=True)
-    return record.having(waiting=tuple(question for question in record.waiting if question not in questions))
+    return record.having(
+        waiting=tuple(question for question in record.waiting if question not in questions),
+        bursts=tuple(burst for burst in record.bursts if question_of(burst) not in questions),
+    )
 
 
 def pause(record: ChatRecord, since: datetime, length: timedelta, now: datetime) -> ChatRecord:

@@ -21,6 +21,7 @@ MAX_SENT = 64
 MAX_UNCONFIRMED = 8
 MAX_WITHDRAWN = 64
 MAX_ORDERS = 20
+MAX_HEARD = 16
 MAX_DRAFTS = 200
 MAX_HISTORY = 50
 MAX_HISTORY_BYTES = 256 * 1024
@@ -90,8 +91,8 @@ class Question(_StoredModel):
     `text`: without the prefix. `trace`: its W3C trace context. `revision`: above 0 if the owner has re-sent it.
     `live`: its answer is shown while it is written. `doubtful`: it may have been answered before the records were lost.
     `asker`: what the owner knows its sender by. `approve`: its answer is sent only if the owner approves it.
-    `persona`: who answers, for the model. `max_new_tokens`: of its answer, None for the owner's sampling.
-    `speaker`: who asks in a group, for the model.
+    `persona`: who answers, for the model. `sign`: what shows that it was taken up, if it is not the thinking line.
+    `max_new_tokens`: of its answer, None for the owner's sampling. `speaker`: who asks in a group, for the model.
     """
 
     message_id: int
@@ -105,6 +106,7 @@ class Question(_StoredModel):
     asker: Annotated[str, NEW] = ""
     approve: Annotated[bool, NEW] = False
     persona: Annotated[str, NEW] = ""
+    sign: Annotated[Literal["", "reaction", "typing"], NEW] = ""
     max_new_tokens: Annotated[int | None, NEW] = None
     speaker: Annotated[str, NEW] = ""
 
@@ -210,10 +212,32 @@ class Draft(_StoredModel):
     closed: bool = False
 
 
+class Burst(_StoredModel):
+    """Messages of one person without the prefix that become one question at `due_at`, unless more follow.
+
+    `sender`: the person's id. `pieces`: the messages, each as the question that it would be alone; only the last one
+    has the persona. `not_before`: when the owner's delay ends. `close_by`: it is not due later than this.
+    """
+
+    sender: str
+    pieces: Annotated[tuple[Question, ...], Field(min_length=1)]
+    due_at: Moment
+    not_before: Moment
+    close_by: Moment
+
+
+class Heard(_StoredModel):
+    """A text that was answered at `at`, as `digest`, which also covers who wrote it."""
+
+    digest: str
+    at: Moment
+
+
 class Rate(_StoredModel):
     """`answers` were given in the minute that began at `since`; `silent_since`: when they exceeded the limit.
 
-    `today`: answers given on `day`, a date in the owner's time zone such as 2026-11-27.
+    `today`: answers given on `day`, a date in the owner's time zone such as 2026-11-27. `without_prefix`: answers to
+    messages without the prefix in the hour that began at `hour_since`.
     """
 
     since: Moment | None = None
@@ -221,6 +245,8 @@ class Rate(_StoredModel):
     silent_since: Moment | None = None
     day: Annotated[str, NEW] = ""
     today: Annotated[int, NEW] = 0
+    hour_since: Annotated[Moment | None, NEW] = None
+    without_prefix: Annotated[int, NEW] = 0
 
 
 class ChatRecord(_StoredModel):
@@ -232,7 +258,8 @@ class ChatRecord(_StoredModel):
     ended that. `refused_at`: when a person last got a line that
     they get no answer. `wrote_first`: whether the first message of the chat is the other person's, None if that was
     not looked up. `recalled`: requests whose drafts must disappear from the owner's chat. `decided_by`: the owner's
-    message that last decided about a draft of this chat. Only the owner's own chat has `orders` and `drafts`.
+    message that last decided about a draft of this chat. `heard`: the newest texts without the prefix. Only the owner's
+    own chat has `orders` and `drafts`.
     """
 
     settings: ChatSettings = ChatSettings()
@@ -240,6 +267,7 @@ class ChatRecord(_StoredModel):
     seen: Annotated[tuple[int, ...], Field(max_length=MAX_SEEN)] = ()
     current: Current | None = None
     waiting: tuple[Question, ...] = ()
+    bursts: Annotated[tuple[Burst, ...], NEW] = ()
     notices: tuple[Notice, ...] = ()
     erasing: bool = False
     deleted_to: MessageId = 0
@@ -255,6 +283,7 @@ class ChatRecord(_StoredModel):
     wrote_first: Annotated[bool | None, Field(exclude_if=lambda value: value is None)] = None
     recalled: Annotated[tuple[str, ...], NEW] = ()
     decided_by: Annotated[MessageId, NEW] = NO_MESSAGE
+    heard: Annotated[tuple[Heard, ...], NEW] = ()
     orders: Annotated[tuple[Order, ...], NEW] = ()
     drafts: Annotated[tuple[Draft, ...], NEW] = ()
 
@@ -269,6 +298,7 @@ class ChatRecord(_StoredModel):
             self.withdrawn
             or self.recalled
             or self.orders
+            or self.bursts
             or self.drafts
             or any(question.approve for question in questions)
         )

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.userbot import phrases
+from edge.userbot.chat.bursts import due_burst, may_close
 from edge.userbot.chat.drafts import draft_shown_by, draft_to_show
 from edge.userbot.chat.record import (
     MAX_NOTICES,
     NO_MESSAGE,
     AnswerText,
+    Burst,
     ChatRecord,
     Current,
     Draft,
@@ -55,6 +57,13 @@ class TakeUp:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseBurst:
+    """Nothing has followed for a while: `close_burst`."""
+
+    burst: Burst
+
+
+@dataclass(frozen=True, slots=True)
 class Expire:
     """The deadline has passed: `expire`, unless there is a reply."""
 
@@ -65,7 +74,7 @@ class Expire:
 class Think:
     """Publish the request of `current` unless it has an outcome; send its thinking line; `record_thinking_line`.
 
-    Without the line if its outcome needs approval, or is shown in a live draft while it is written.
+    Without the line if its outcome needs approval, is shown in a live draft while it is written, or has another sign.
     """
 
     current: Current
@@ -124,6 +133,7 @@ Step = (
     | Withdraw
     | CarryOut
     | TakeUp
+    | CloseBurst
     | Expire
     | Think
     | Deliver
@@ -147,6 +157,8 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
         return Recall(record.recalled[0])
     if step := _step_beside_questions(record, send=send):
         return step
+    if burst := due_burst(record, now):
+        return CloseBurst(burst)
     if record.current:
         return _question_step(record.current, now, send=send)
     return TakeUp() if record.waiting else None
@@ -188,11 +200,14 @@ def _question_step(current: Current, now: datetime, *, send: bool) -> Step | Non
 
 
 def wake_at(record: ChatRecord) -> datetime | None:
-    """Return when a step becomes due by itself: at the current question's deadline, or when its approval expires."""
-    current = record.current
-    if current is None or current.state == "delivering":
-        return None
-    return current.deadline if current.outcome is None else current.approve_until
+    """Return when a step becomes due by itself.
+
+    That is at the current question's deadline, when its approval expires, or when a burst is to be closed.
+    """
+    moments = [burst.due_at for burst in record.bursts] if may_close(record) else []
+    if (current := record.current) and current.state != "delivering":
+        moments += [current.deadline] if current.outcome is None else [at for at in [current.approve_until] if at]
+    return min(moments, default=None)
 
 
 def _approval(current: Current, now: datetime) -> Step | None:

@@ -8,9 +8,11 @@ from enum import StrEnum
 from edge.userbot import phrases
 from edge.userbot.chat import admission
 from edge.userbot.chat.approval import join, needs_approval
+from edge.userbot.chat.bursts import add, begin, find_burst, has_room
 from edge.userbot.chat.commands import (
     Ask,
     AskHint,
+    Collect,
     Command,
     DeleteHistory,
     Help,
@@ -32,8 +34,10 @@ from edge.userbot.chat.record import (
     ask,
     truncate,
 )
+from edge.userbot.chat.triggering import draw, is_triggered
 from edge.userbot.people import Person
 from edge.userbot.rules import Rules
+from edge.userbot.text import clean, trim
 
 HELP_INTERVAL = timedelta(seconds=5)
 """At most one `/help` is answered in this time."""
@@ -49,11 +53,17 @@ class Effect(StrEnum):
     QUEUED = "queued"
     JOINED = "joined"
     """An answer awaits the owner's approval: it is asked together with that question."""
+    COLLECTING = "collecting"
+    """It has no prefix and begins a burst."""
+    COLLECTED = "collected"
+    """It is one more piece of a burst."""
     IGNORED_BUSY = "ignored_busy"
     CANCELLED = "cancelled"
     """It is older than the chat's last `/delete_history`."""
     ANSWERED_BEFORE = "answered_before"
     """The chat has its answer, from before a backup was restored."""
+    DOUBTFUL = "doubtful"
+    """It has no prefix, and may have been answered before the records were lost or restored."""
     UNREADABLE = "unreadable"
     """The chat's record can't be read; the user gets one line about that, once."""
     REFUSED = "refused"
@@ -73,6 +83,10 @@ class Effect(StrEnum):
     """The chat has had its answers of the day."""
     DAY_LIMIT_FOR_ALL = "day_limit_for_all"
     """All chats together have had theirs."""
+    HOUR_LIMIT = "hour_limit"
+    """The chat has had its answers of the hour to messages without the prefix."""
+    REPEATED = "repeated"
+    """Its text was answered a moment ago."""
     HINTED = "hinted"
     HELPED = "helped"
     HELP_SUPPRESSED = "help_suppressed"
@@ -93,10 +107,13 @@ class Effect(StrEnum):
     """There is no room for it: the owner gets one line about that."""
 
 
+ASKING = {Effect.ASKED, Effect.QUEUED, Effect.JOINED, Effect.COLLECTING, Effect.COLLECTED}
+"""It is, or becomes part of, a question that gets an outcome."""
 ANSWERED = {
     Effect.ASKED,
     Effect.QUEUED,
     Effect.JOINED,
+    Effect.COLLECTING,
     Effect.HINTED,
     Effect.HELPED,
     Effect.DELETED,
@@ -111,6 +128,8 @@ BY_RULE = {
     Effect.QUIET_HOURS,
     Effect.DAY_LIMIT,
     Effect.DAY_LIMIT_FOR_ALL,
+    Effect.HOUR_LIMIT,
+    Effect.REPEATED,
 }
 """There is no answer because of a rule of the owner's."""
 REFUSALS = {
@@ -136,14 +155,21 @@ class Decision:
 
 def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """Take in a message. One that is a duplicate or not for the bot changes nothing."""
-    command = message.command or parse(message.text, rules.prefix, rules.names)
-    if command is None:
+    command = message.command or hear(message, rules)
+    if command is None or (isinstance(command, Collect) and not _is_meant(record, message, rules)):
         return Decision(record, Effect.SILENT)
     if message.message_id in record.seen:
         return Decision(record, Effect.DUPLICATE)
     if message.message_id <= record.deleted_to:
         return Decision(record, Effect.CANCELLED)
     record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
+    return _take_new(record, command, replace(message, command=command), rules, now)
+
+
+def _take_new(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
+    """Take in a message that was not seen before."""
+    if isinstance(command, Collect) and (message.doubtful or message.before_restore):
+        return Decision(record, Effect.DOUBTFUL)
     too_old = now - message.date > rules.catch_up_window
     if message.answered or (too_old and message.before_restore and isinstance(command, DeleteHistory)):
         return _carry_out_silently(record, command, message, rules, now)
@@ -152,15 +178,36 @@ def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) 
     return _admit(record, command, message, rules, now)
 
 
+def hear(message: Incoming, rules: Rules, *, goes_on: bool = False) -> Command | None:
+    """Return what a message asks of the account, None if nothing.
+
+    `goes_on`: its sender may have begun a burst, of which it is a piece then whether or not a trigger applies.
+    """
+    if not rules.answers_in(message.chat):
+        return None
+    if command := parse(message.text, rules.prefix, rules.names):
+        return command
+    text = trim(clean(message.text))
+    return Collect(text) if text and (goes_on or is_triggered(message, rules)) else None
+
+
+def _is_meant(record: ChatRecord, message: Incoming, rules: Rules) -> bool:
+    return bool(find_burst(record, _burst_key(message))) or is_triggered(message, rules, record)
+
+
 HELD_BACK: Sequence[tuple[Callable[[admission.Case], bool], Effect]] = (
     (admission.is_paused, Effect.PAUSED),
     (admission.is_quiet_hour, Effect.QUIET_HOURS),
     (admission.is_silent, Effect.SILENCED),
+    (admission.is_repeated, Effect.REPEATED),
+    (admission.is_hour_full, Effect.HOUR_LIMIT),
     (admission.is_minute_full, Effect.TOO_MANY),
     (admission.is_day_full, Effect.DAY_LIMIT),
     (admission.is_day_of_all_full, Effect.DAY_LIMIT_FOR_ALL),
 )
 """Why a question of an allowed person gets no answer now: the first rule that applies."""
+HELD_BACK_FROM_BURST = HELD_BACK[:4]
+"""Why a message does not become one more piece of a burst. Limits were kept when that began."""
 
 
 def _admit(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
@@ -168,9 +215,11 @@ def _admit(record: ChatRecord, command: Command, message: Incoming, rules: Rules
     record, sender = _with_sender(record, message)
     if not admission.is_allowed(sender, message.chat, rules):
         return _turn_away(record, command, message, rules, now)
-    if isinstance(command, Ask | AskHint):
+    if isinstance(command, Ask | AskHint | Collect):
         case = admission.Case(record, message, rules, now)
-        if effect := next((effect for applies, effect in HELD_BACK if applies(case)), None):
+        goes_on = isinstance(command, Ask | Collect) and find_burst(record, _burst_key(message)) is not None
+        against = HELD_BACK_FROM_BURST if goes_on else HELD_BACK
+        if effect := next((effect for applies, effect in against if applies(case)), None):
             return _hold_back(record, effect, message, rules, now)
     received = _carry_out(record, command, message, rules, now)
     return _count(received, command, rules, now) if received.effect in ANSWERED else received
@@ -197,7 +246,9 @@ def _hold_back(record: ChatRecord, effect: Effect, message: Incoming, rules: Rul
     """Do not answer; say so if the owner wants that, at most once a day."""
     if effect is Effect.TOO_MANY:
         record = record.having(rate=record.rate.having(since=None, answers=0, silent_since=now))
-    if effect not in REFUSALS or not admission.may_refuse_aloud(record, rules, now):
+    # Who has not called the account by its prefix hears nothing of the owner's rules.
+    may_say_so = effect in REFUSALS and not isinstance(message.command, Collect)
+    if not may_say_so or not admission.may_refuse_aloud(record, rules, now):
         return Decision(record, effect)
     line = phrases.refusal(phrases.language(message.locale, rules.locale), REFUSALS[effect])
     return _reply(record.having(refused_at=now), message, line, effect)
@@ -206,8 +257,10 @@ def _hold_back(record: ChatRecord, effect: Effect, message: Incoming, rules: Rul
 def _count(received: Decision, command: Command, rules: Rules, now: datetime) -> Decision:
     """Count an answer in the minute, and in the day if it is to a question or the bare prefix."""
     rate = admission.count_answer(received.record.rate, now)
-    if isinstance(command, Ask | AskHint):
+    if isinstance(command, Ask | AskHint | Collect):
         rate = admission.count_answer_of_day(rate, admission.day_of(rules, now))
+    if isinstance(command, Collect):
+        rate = admission.count_without_prefix(rate, now)
     return Decision(received.record.having(rate=rate), received.effect)
 
 
@@ -215,7 +268,7 @@ def _carry_out_silently(
     record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime
 ) -> Decision:
     """Repeat a command's change, which the restored backup lacks, without answering it again."""
-    if isinstance(command, Ask | AskHint):
+    if isinstance(command, Ask | AskHint | Collect):
         return Decision(record, Effect.ANSWERED_BEFORE)
     received = _carry_out(record, command, message, rules, now)
     return Decision(received.record.having(notices=record.notices), Effect.ANSWERED_BEFORE)
@@ -231,7 +284,7 @@ def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now:
 def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Decision:
     """Do as `receive` does but answer a question with one line: `phrases.failure` for `reason`."""
     received = receive(record, message, rules, now)
-    if received.effect not in (Effect.ASKED, Effect.QUEUED, Effect.JOINED):
+    if received.effect not in ASKING:
         return received
     line = phrases.failure(phrases.language(message.locale, rules.locale), reason)
     kept = record.having(seen=received.record.seen, rate=received.record.rate)
@@ -255,6 +308,8 @@ def _carry_out(record: ChatRecord, command: Command, message: Incoming, rules: R
     match command:
         case Ask(question):
             return _ask(record, question, message, rules, now)
+        case Collect(text):
+            return _collect(record, text, message, rules, now)
         case AskHint():
             return _reply(record, message, phrases.hint(locale, rules.prefix), Effect.HINTED)
         case Help():
@@ -265,22 +320,30 @@ def _carry_out(record: ChatRecord, command: Command, message: Incoming, rules: R
             return _set_context_length(record, message, locale, argument)
 
 
-def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
+def _question(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Question:
     approve = needs_approval(record, message.sender, message.chat, rules)
-    question = Question(
+    live = rules.live and not approve
+    return Question(
         message_id=message.message_id,
         text=truncate(text, MAX_QUESTION_BYTES),
         locale=phrases.language(message.locale, rules.locale),
         asked_at=now,
         trace=dict(message.trace),
-        live=rules.live and not approve,
+        live=live,
         doubtful=message.doubtful,
         asker=message.sender.title,
         approve=approve,
         persona=rules.persona,
+        sign="" if rules.thinking == "line" or live or approve else rules.thinking,
         max_new_tokens=rules.max_new_tokens,
         speaker=message.speaker,
     )
+
+
+def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
+    question = _question(record, text, message, rules, now)
+    if find_burst(record, _burst_key(message)):
+        return _add_to_burst(record, question, message, rules, now)
     if record.current is None:
         current = ask(question, message.request_id, now + rules.deadline)
         return Decision(record.having(current=current), Effect.ASKED)
@@ -289,6 +352,31 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
     if len(record.waiting) >= _room(record.current, rules, now):
         return Decision(record, Effect.IGNORED_BUSY)
     return Decision(record.having(waiting=(*record.waiting, question)), Effect.QUEUED)
+
+
+def _collect(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
+    """Take in a message without the prefix: it begins a burst, or is one more piece of its sender's."""
+    piece = _question(record, text, message, rules, now)
+    record = record.having(heard=admission.remember(record.heard, message, now))
+    if find_burst(record, _burst_key(message)):
+        return _add_to_burst(record, piece, message, rules, now)
+    if not has_room(record, piece, _burst_key(message)):
+        return Decision(record, Effect.IGNORED_BUSY)
+    delay = rules.delay.at(draw(message, "delay"))
+    return Decision(begin(record, piece, _burst_key(message), rules, now=now, delay=delay), Effect.COLLECTING)
+
+
+def _add_to_burst(record: ChatRecord, piece: Question, message: Incoming, rules: Rules, now: datetime) -> Decision:
+    burst = find_burst(record, _burst_key(message))
+    if burst is None or not has_room(record, piece, burst.sender):
+        return Decision(record, Effect.IGNORED_BUSY)
+    asks = isinstance(message.command, Ask)
+    return Decision(add(record, piece, burst, rules, now=now, asks=asks), Effect.COLLECTED)
+
+
+def _burst_key(message: Incoming) -> str:
+    """Return whose bursts a message belongs to. In a private chat there is one person."""
+    return message.sender.id or message.chat
 
 
 def _room(current: Current, rules: Rules, now: datetime) -> int:
@@ -309,9 +397,9 @@ def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> De
 
 
 def _delete(record: ChatRecord, message: Incoming, locale: str) -> Decision:
-    text = phrases.deleted(locale, cancelled=record.current is not None)
+    text = phrases.deleted(locale, cancelled=bool(record.current or record.bursts))
     record = forget_current(record).having(
-        history=(), waiting=(), erasing=True, deleted_to=max(record.deleted_to, message.message_id)
+        history=(), waiting=(), bursts=(), heard=(), erasing=True, deleted_to=max(record.deleted_to, message.message_id)
     )
     return _reply(record, message, text, Effect.DELETED)
 

@@ -9,10 +9,13 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat.approval import limit_approval
+from edge.userbot.chat.bursts import limit_bursts
+from edge.userbot.chat.incoming import Typing
 from edge.userbot.chat.question_progress import limit_deadline
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.steps import (
     CarryOut,
+    CloseBurst,
     Deliver,
     Erase,
     Notify,
@@ -30,6 +33,7 @@ from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.performer import Performer
 from edge.userbot.driving.ports import Ports
+from edge.userbot.driving.typists import Typists
 from edge.userbot.error_lines import describe_error
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.storage.chats import STORE_PAUSES
@@ -85,6 +89,7 @@ class Driver:
         )
         self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
         self._performer = Performer(chat, ports, self._outbox, self._view, wake=wake)
+        self._typists = Typists(self._clock)
         self._send_at = float("-inf")
         self._store_pauses = ports.retrying.pauses(STORE_PAUSES)
         self._send_pauses = ports.retrying.pauses(TELEGRAM_PAUSES)
@@ -110,6 +115,11 @@ class Driver:
         """Take the text that a worker has written so far."""
         if self._view.take_progress(progress):
             self._end_wait.set()
+
+    def note_typing(self, typing: Typing) -> None:
+        """Take in that somebody types in the chat, or stops."""
+        self._typists.note(typing)
+        self._end_wait.set()
 
     async def run(self) -> None:
         """Run until there is no step left, nor anything to wait for."""
@@ -195,13 +205,16 @@ class Driver:
         if not self._released.is_set():
             await self._released.wait()
             return True
-        if step:
+        if isinstance(step, CloseBurst) and (seconds := self._typists.seconds_left(step.burst)):
+            await self._wait(record, seconds)
+        elif step:
             await self._performer.perform(step, record, due_since=self._due_since)
             if isinstance(step, Notify | Withdraw | Think | Deliver | ShowDraft):
                 self._send_pauses.reset()
             # The question's next step was due before a step beside it, e.g. before its draft is recalled.
             if not beside and not self.woken.is_set():
                 self._due_since = self._clock.now()
+        if step:
             return True
         due = list(self._seconds_to_next_step(record, now, time))
         if due:
@@ -209,9 +222,9 @@ class Driver:
         return bool(due)
 
     def _limited(self, record: ChatRecord) -> ChatRecord:
-        now, ports = self._clock.now(), self._ports
+        now, ports, rules = self._clock.now(), self._ports, self._ports.rules()
         record = limit_deadline(record, now + ports.deadline)
-        return limit_approval(record, now + ports.rules().approve_for)
+        return limit_bursts(limit_approval(record, now + rules.approve_for), now, rules)
 
     async def _was_answered_before(self, record: ChatRecord) -> bool:
         """Return whether the chat has the outcome of the current question, which is then dropped, or may have it.

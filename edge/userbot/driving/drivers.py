@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from edge.userbot.chat.incoming import Typing
+from edge.userbot.chat_tokens import is_chat_token
 from edge.userbot.driving.driver import Driver, ReplyTarget
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.resuming import Resuming, never
-from edge.userbot.storage.index import is_chat_token
 from events.errors import MalformedEvent
 from events.event import Event
 from events.runtime.log_throttle import LogThrottle
@@ -47,6 +48,19 @@ class Drivers:
             chat, self._ports, self._released, wake=self.wake, resumed=resumed, reply_target=reply_target
         )
         self._tasks[chat] = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
+
+    def has(self, chat: str) -> bool:
+        """Return whether a chat has unfinished work in this process."""
+        return chat in self._drivers
+
+    def chats(self) -> list[str]:
+        """Return the chats with unfinished work in this process."""
+        return list(self._drivers)
+
+    def note_typing(self, typing: Typing) -> None:
+        """Take in that somebody types: a burst of theirs waits."""
+        if driver := self._drivers.get(typing.chat):
+            driver.note_typing(typing)
 
     def take_progress(self, event: Event) -> None:
         """Pass the text that a worker has written so far to the chat's driver, if there is one."""

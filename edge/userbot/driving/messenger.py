@@ -121,6 +121,10 @@ class Messenger(Protocol):
         """
         ...
 
+    async def react(self, chat: str, message_id: int, emoji: str) -> None:
+        """Show a reaction to a message, in place of an earlier one of ours. Failures raise nothing."""
+        ...
+
     async def typing(self, chat: str) -> None:
         """Show the typing action. Failures raise nothing."""
         ...

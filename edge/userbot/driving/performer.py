@@ -9,12 +9,14 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat import question_progress as progress
+from edge.userbot.chat.closing import close_burst, skip_burst
 from edge.userbot.chat.drafts import draft_shown_by
 from edge.userbot.chat.own_messages import SentMessage, drop_withdrawal, record_sent
-from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current, Order
+from edge.userbot.chat.record import NO_MESSAGE, AnswerText, Burst, ChatRecord, Current, Order
 from edge.userbot.chat.request_builder import build_request
 from edge.userbot.chat.steps import (
     CarryOut,
+    CloseBurst,
     Deliver,
     Erase,
     Expire,
@@ -49,6 +51,8 @@ from observability import names
 SOURCE = "/timokha/userbot"
 STEP_SPANS = {Think: names.START_ANSWER, Expire: names.AWAIT_ANSWER, Deliver: names.DELIVER_ANSWER}
 ERASE_PAUSE = timedelta(seconds=30)
+TAKEN_UP = "👀"
+"""The reaction in place of the thinking line."""
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +122,8 @@ class Performer:
                 ports = self._ports
                 deadline = self._clock.now() + ports.deadline
                 await self._change(lambda record: progress.take_up_next(record, ports.account, self._chat, deadline))
+            case CloseBurst(burst):
+                await self._close(burst)
             case Expire(current):
                 await self._expire(current)
             case Think(current):
@@ -157,6 +163,8 @@ class Performer:
                 await self._change_or_drop_history(lambda record: finish_order(record, order, answer))
             case TakeUp():
                 await self._change_or_drop_history(progress.skip_waiting_question)
+            case CloseBurst(burst):
+                await self._change_or_drop_history(lambda record: skip_burst(record, burst))
             case Submit() | ExpireApproval() | Recall() | ShowDraft():
                 await self._approvals.skip(step)
             case _ if current:
@@ -209,6 +217,12 @@ class Performer:
     def _erase_later(self) -> None:
         self.erase_at = self._clock.monotonic() + ERASE_PAUSE.total_seconds()
 
+    async def _close(self, burst: Burst) -> None:
+        ports, now = self._ports, self._clock.now()
+        await self._change(
+            lambda record: close_burst(record, burst, ports.account, self._chat, now=now, deadline=ports.deadline)
+        )
+
     async def _expire(self, current: Current) -> None:
         """Fail the question, unless its reply is in the log."""
         reply = await self._ports.log.find(Channel.REPLIES, RequestId.parse(current.request_id))
@@ -233,7 +247,9 @@ class Performer:
         if not question.approve and current.outcome is None:
             self._view.show_typing(self._clock.now())
         line = FormattedText(phrases.thinking(question.locale, current.request_id))
-        if question.approve or await self._begins_live_draft(current, line):
+        if question.sign == "reaction" and current.outcome is None:
+            await self._ports.messenger.react(self._chat, question.message_id, TAKEN_UP)
+        if question.approve or question.sign or await self._begins_live_draft(current, line):
             await self._change(lambda record: progress.record_thinking_line(record, current.request_id, NO_MESSAGE))
             return
         sent = await self._outbox.send(line, reply_to=question.message_id, key=current.request_id, part="thinking")

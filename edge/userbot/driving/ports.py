@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.driving.messenger import Messenger
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
@@ -30,8 +31,6 @@ class Departure(Protocol):
         ...
 
 
-HIGHEST_CHANNEL = -1_000_000_000_000
-"""Channels and supergroups, whose ids are not above this, number their messages themselves."""
 REMEMBERED = timedelta(minutes=2)
 """A question so young when the index was lost is asked again: Telegram most likely still knows the `random_id` of its
 answer, as apps repeat what they sent before a connection broke."""
@@ -70,7 +69,7 @@ class Ports:
         An account numbers the messages of all its chats together, and so does a bot; but a connected person's chats
         are numbered by the person's account, and the chat with the bot by the bot.
         """
-        return self.are_shown(chat) and int(chat) > HIGHEST_CHANNEL
+        return self.are_shown(chat) and not ChatToken.parse(chat).is_supergroup
 
     def is_asked_again(self, chat: str, asked_at: datetime, restored_at: datetime) -> bool:
         """Return whether a question from before a restore is asked again without a look into its chat.

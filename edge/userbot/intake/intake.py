@@ -9,20 +9,23 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat.admission import SILENCE
-from edge.userbot.chat.commands import Command, parse
-from edge.userbot.chat.deletions import take_deletion
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.bursts import edit_piece
+from edge.userbot.chat.commands import Command
+from edge.userbot.chat.deletions import take_deletion, take_deletion_from_bursts
+from edge.userbot.chat.incoming import Deleted, Edited, Incoming
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import (
     ANSWERED,
     BY_RULE,
     Decision,
     Effect,
+    hear,
     receive,
     receive_and_forget,
     refuse,
     refuse_and_forget,
 )
+from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.driving.driver import ReplyTarget
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.dropped import report_dropped
@@ -79,9 +82,13 @@ class Intake:
         return replace(rules, approve="off") if sender.id == self._ports.owner_chat else rules
 
     def parse(self, message: Incoming) -> Command | None:
-        """Return what a message asks of the account."""
-        rules = self._rules_for(message.sender)
-        return parse(message.text, rules.prefix, rules.names)
+        """Return what a message asks of the account, if its chat's record does not say otherwise."""
+        return hear(message, self._rules_for(message.sender), goes_on=self._may_go_on(message))
+
+    def _may_go_on(self, message: Incoming) -> bool:
+        """Return whether a message may be one more piece of a burst: its chat has unfinished work then."""
+        rules = self._owner_rules()
+        return self._drivers.has(message.chat) and bool(rules.triggers or rules.overrides)
 
     async def receive(self, message: Incoming) -> Effect:
         rules, command = self._rules_for(message.sender), self.parse(message)
@@ -99,6 +106,33 @@ class Intake:
         self._count(effect, message)
         return effect
 
+    async def receive_edit(self, edit: Edited) -> None:
+        """Take a message's new text into the burst of which it is a piece; any other edit changes nothing."""
+        if self._drivers.has(edit.chat):
+            await self._change_burst(
+                edit.chat, lambda record: Decision(edit_piece(record, edit.message_id, edit.text), Effect.SILENT)
+            )
+
+    async def receive_deletion_from_bursts(self, deleted: Deleted) -> None:
+        """Leave deleted messages out of the bursts of which they are pieces."""
+        for chat in self._drivers.chats():
+            token = ChatToken.parse(chat)
+            numbers_them = token.without_topic if token.is_supergroup else None
+            if numbers_them == deleted.group:
+                await self._change_burst(chat, lambda record: take_deletion_from_bursts(record, deleted.message_ids))
+
+    async def _change_burst(self, chat: str, transition: Transition[Decision]) -> None:
+        try:
+            decision = await self._ports.retrying(
+                partial(self._ports.chats.change, chat, transition),
+                passing=lambda error: isinstance(error, TransportError) and error.fault is Fault.PASSING,
+            )
+        except Exception as error:  # noqa: BLE001 - the burst is then asked as it was
+            log.warning("message.change_dropped", chat=chat, error=describe_error(error))
+            return
+        report_dropped(self._ports, chat, decision.dropped, decision.effect)
+        self._drivers.wake(chat)
+
     async def receive_deletion(self, chat: str, message_ids: Set[int]) -> None:
         """Drop the questions among these messages, which were deleted. Raises TransportError."""
         try:
@@ -113,7 +147,7 @@ class Intake:
         """Return whether to log an effect. Somebody who gets no answer may write as much as they like."""
         if effect in BY_RULE - {Effect.TOO_MANY, Effect.SILENCED}:
             return self._log_throttle.due(f"{chat} {effect}")
-        return effect is not Effect.SILENCED
+        return effect not in (Effect.SILENCED, Effect.SILENT)
 
     def _count(self, effect: Effect, message: Incoming) -> None:
         metrics = self._ports.telemetry.metrics

@@ -8,11 +8,12 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat.admission import day_of
-from edge.userbot.chat.commands import Ask, AskHint
+from edge.userbot.chat.commands import Ask, AskHint, Collect
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.policy import count_answer
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import Effect, receive
+from edge.userbot.chat_tokens import is_group
 from edge.userbot.driving.flood import FloodGuard
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
 from edge.userbot.driving.ports import Ports
@@ -21,7 +22,7 @@ from edge.userbot.rules import Rules
 
 LOOK_PAUSE = timedelta(seconds=30)
 """Pause after a look into a chat has failed."""
-COUNTED = {Effect.ASKED, Effect.QUEUED, Effect.JOINED, Effect.HINTED}
+COUNTED = {Effect.ASKED, Effect.QUEUED, Effect.JOINED, Effect.COLLECTING, Effect.HINTED}
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +64,7 @@ class Lookups:
 
     async def _wrote_first(self, chat: str) -> bool | None:
         """Return whether the other person wrote first, None if that can't be found out now."""
-        if chat.startswith("-"):
+        if is_group(chat):
             return False  # in a group nobody has written to the owner
         return await self._look(chat, lambda: self._ports.messenger.wrote_first(chat))
 
@@ -96,7 +97,7 @@ class Lookups:
         loses nor repeats it.
         """
         limit = rules.max_answers_per_day_for_all
-        if not limit or not isinstance(message.command, Ask | AskHint):
+        if not limit or not isinstance(message.command, Ask | AskHint | Collect):
             return rules
         now, record = self._clock.now(), await self.record(message.chat)
         if record is None or receive(record, message, rules, now).effect not in COUNTED:

@@ -5,8 +5,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
+from edge.userbot.chat_tokens import is_chat_token
 from edge.userbot.people import CONTACTS, WROTE_FIRST
-from edge.userbot.storage.index import is_chat_token
 from edge.userbot.text import strip_invisible
 
 ALL = "all"

@@ -7,6 +7,7 @@ from datetime import datetime
 from edge.userbot import phrases as chat_phrases
 from edge.userbot.chat import admission
 from edge.userbot.chat import policy as policies
+from edge.userbot.chat.bursts import question_of
 from edge.userbot.chat.record import ChatRecord, Question
 from edge.userbot.formatting.messages import MAX_MESSAGE
 from edge.userbot.owner import phrases
@@ -133,7 +134,13 @@ _LANGUAGES = {"ru": _RUSSIAN, "en": _ENGLISH}
 def noteworthy(record: ChatRecord, rules: Rules, now: datetime) -> bool:
     """Return whether `status` or `queue` says anything of a chat."""
     is_paused = policies.is_within(record.paused_since, record.paused_until, now)
-    return bool(record.current or record.waiting or is_paused or record.rate.day == admission.day_of(rules, now))
+    return bool(
+        record.current
+        or record.waiting
+        or record.bursts
+        or is_paused
+        or record.rate.day == admission.day_of(rules, now)
+    )
 
 
 def status(records: Mapping[str, ChatRecord], rules: Rules, now: datetime, *, version: str) -> str:
@@ -145,7 +152,7 @@ def status(records: Mapping[str, ChatRecord], rules: Rules, now: datetime, *, ve
         lines.append(text.format(hours=_hours(rules), zone=rules.time_zone))
     states = [record.current.state for record in records.values() if record.current]
     drafts = states.count("awaiting_approval")
-    waiting = sum(len(record.waiting) for record in records.values())
+    waiting = sum(len(record.waiting) + len(record.bursts) for record in records.values())
     lines.append(words.in_work.format(asking=len(states) - drafts, waiting=waiting, drafts=drafts))
     today = admission.day_of(rules, now)
     answers = sum(record.rate.today for record in records.values() if record.rate.day == today)
@@ -233,7 +240,7 @@ def _questions(chat: str, record: ChatRecord, words: _Words) -> Iterable[tuple[d
     if record.current:
         question = record.current.question
         yield question.asked_at, _question(chat, question, words, states[record.current.state])
-    for question in record.waiting:
+    for question in (*record.waiting, *map(question_of, record.bursts)):
         yield question.asked_at, _question(chat, question, words, words.waiting)
 
 

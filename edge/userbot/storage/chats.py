@@ -7,8 +7,9 @@ from typing import TypeVar
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json, unreadable
 from edge.userbot.chat.steps import next_step, wake_at
 from edge.userbot.chat.transitions import Decision
+from edge.userbot.chat_tokens import is_chat_token
 from edge.userbot.storage.compare_and_set import ATTEMPTS, compare_and_set
-from edge.userbot.storage.index import ChatIndex, is_chat_token
+from edge.userbot.storage.index import ChatIndex
 from edge.userbot.storage.policy import PolicyStore
 from edge.userbot.storage.unreadable import UnreadableChats
 from events import subjects

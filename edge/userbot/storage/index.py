@@ -1,23 +1,15 @@
 """The index of unfinished chats of an account: it may name too many chats, but never too few."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
 
+from edge.userbot.chat_tokens import is_chat_token
 from events.errors import TransportError
 from events.records import Marks
 from events.runtime.log_throttle import LogThrottle
 from events.subjects import INDEX_MARK
-
-_CHAT = re.compile(r"-?[1-9][0-9]{0,18}")
-
-
-def is_chat_token(text: str) -> bool:
-    """Return whether `text` is the token of a chat."""
-    return bool(_CHAT.fullmatch(text))
-
 
 log = structlog.get_logger(__name__)
 

@@ -206,16 +206,29 @@ class TelegramMessenger:
             return None
         return None if oldest is None else not oldest.out
 
+    async def react(self, chat: str, message_id: int, emoji: str) -> None:
+        failed = await self._call_quietly(
+            chat,
+            lambda peer: raw.functions.messages.SendReaction(
+                peer=peer, msg_id=message_id, reaction=[raw.types.ReactionEmoji(emoticon=emoji)]
+            ),
+        )
+        if failed:
+            log.info("telegram.reaction_failed", chat=chat, error=failed)
+
     async def typing(self, chat: str) -> None:
+        action = raw.types.SendMessageTypingAction()
+        failed = await self._call_quietly(chat, lambda peer: raw.functions.messages.SetTyping(peer=peer, action=action))
+        if failed:
+            log.debug("telegram.typing_failed", chat=chat, error=failed)
+
+    async def _call_quietly(self, chat: str, query: Callable[[Any], Any]) -> str | None:
+        """Make a call about a chat's peer that may fail. Return why it did."""
         try:
             peer = await self._peers.peer(chat)
         except TimokhaError as error:
-            failed: str | None = type(error).__name__
-        else:
-            query = raw.functions.messages.SetTyping(peer=peer, action=raw.types.SendMessageTypingAction())
-            failed = await self._api.invoke_quietly(query)
-        if failed:
-            log.debug("telegram.typing_failed", chat=chat, error=failed)
+            return type(error).__name__
+        return await self._api.invoke_quietly(query(peer))
 
 
 def _chat_limiters() -> Callable[[str], AsyncLimiter]:
