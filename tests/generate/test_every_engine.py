@@ -197,6 +197,14 @@ async def test_a_persona_is_read_with_the_question(engine: Engine) -> None:
 
 
 @served_by(*MODELS)
+async def test_a_speakers_name_is_read_with_the_words(engine: Engine) -> None:
+    plain, named = [
+        await engine.generate([Turn(role=Role.USER, text=GREETING, speaker=name)], GREEDY) for name in ("", "Анна К")
+    ]
+    assert named.usage.input_tokens >= plain.usage.input_tokens + 3
+
+
+@served_by(*MODELS)
 async def test_a_persona_longer_than_the_context_is_shortened(engine: Engine) -> None:
     answer = await engine.generate(asked(GREETING), GREEDY, persona="слово " * 5000)
     assert CONTEXT // 3 < answer.usage.input_tokens + answer.usage.output_tokens <= CONTEXT

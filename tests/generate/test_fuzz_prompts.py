@@ -25,7 +25,12 @@ PIECES = st.sampled_from(
     ]
 )  # fmt: skip
 TEXTS = st.lists(PIECES | st.text(max_size=4), max_size=10).map("".join)
-CONVERSATIONS = st.lists(st.builds(Turn, role=st.sampled_from(Role), text=TEXTS), min_size=1, max_size=6)
+TURNS = st.builds(Turn, role=st.sampled_from(Role), text=TEXTS, speaker=st.just("") | TEXTS)
+CONVERSATIONS = st.lists(TURNS, min_size=1, max_size=6)
+
+
+def harmless(turn: Turn, word: str = "слово") -> Turn:
+    return turn.model_copy(update={"text": word, "speaker": word if turn.speaker else ""})
 
 
 def formats(tokenizer: Any) -> list[Format]:
@@ -40,16 +45,16 @@ def controls(tokenizer: Any, form: Format, turns: list[Turn]) -> list[str]:
 
 @given(turns=CONVERSATIONS)
 def test_no_text_adds_or_removes_a_control_token(chat_tokenizer: Any, turns: list[Turn]) -> None:
-    harmless = [turn.model_copy(update={"text": "слово"}) for turn in turns]
+    words = [harmless(turn) for turn in turns]
     for form in formats(chat_tokenizer):
-        assert controls(chat_tokenizer, form, turns) == controls(chat_tokenizer, form, harmless)
+        assert controls(chat_tokenizer, form, turns) == controls(chat_tokenizer, form, words)
 
 
 @given(turns=CONVERSATIONS)
 def test_no_text_is_taken_for_framing(chat_tokenizer: Any, turns: list[Turn]) -> None:
-    harmless = [turn.model_copy(update={"text": "слово"}) for turn in turns]
+    words = [harmless(turn) for turn in turns]
     for form in formats(chat_tokenizer)[2:]:
-        framing = [[part.text for part in form.render(some) if part.framing] for some in (turns, harmless)]
+        framing = [[part.text for part in form.render(some) if part.framing] for some in (turns, words)]
         assert framing[0] == framing[1]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from events.schema import Turn
 from functions.generate.prompts.conversation import alternating_turns
 from functions.generate.prompts.persona import fit_conversation, persona_as_words
+from functions.generate.prompts.speaker_names import with_name
 
 SYSTEM = "system"
 """The role of the persona's message."""
@@ -23,7 +24,8 @@ def chat_messages(
 ) -> list[dict[str, str]]:
     """Return the newest of `turns` that fit as {role, content}, alternating, the user's first.
 
-    The persona is the system message before them or, without a `system_role`, precedes the user's first words.
+    The persona is the system message before them or, without a `system_role`, precedes the user's first words. A
+    speaker's name precedes the words: as the API's `name` it might have Latin letters alone, and templates ignore it.
     Tokens are estimated from UTF-8 bytes. A space breaks up control tokens that a person wrote: a server would take
     them for real ones.
     """
@@ -47,7 +49,7 @@ def estimate_tokens(messages: Sequence[Mapping[str, str]]) -> int:
 
 
 def _estimate(turns: Sequence[Turn], persona: str) -> int:
-    return _estimate_texts([*([persona] if persona else []), *(turn.text for turn in turns)])
+    return _estimate_texts([*([persona] if persona else []), *map(with_name, turns)])
 
 
 def _estimate_texts(texts: Sequence[str]) -> int:

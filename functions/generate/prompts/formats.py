@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from events.schema import Role, Turn
 from functions.generate.prompts.conversation import alternating_turns
 from functions.generate.prompts.persona import persona_as_words
+from functions.generate.prompts.speaker_names import with_name
 from functions.generate.prompts.speakers import ENGLISH, RUSSIAN, Speakers, is_to_the_assistant, speakers_for_turns
 
 if TYPE_CHECKING:
@@ -89,12 +90,14 @@ class DialogueFormat:
 
         The preamble is for models that were never trained on dialogues. Both are in the user's language; without them
         the speakers have the `labels` of the training, or, if None, those of the user's language. `near` examples
-        follow the scene, then an empty line.
+        follow the scene, then an empty line. Names of people are only in prompts without scene and examples, which
+        are of two people (docs/models.md).
         """
         self._has_scene = preamble or scene
         self._has_examples = preamble
         self._labels = None if self._has_scene else labels
         self._near = near
+        self._is_named = not self._has_scene and near is None
 
     def render(self, turns: Sequence[Turn], *, persona: str = "", answer: bool = True) -> list[Segment]:
         """Put the persona into the paragraph of the scene, in one line, or into one of its own."""
@@ -124,7 +127,7 @@ class DialogueFormat:
     def _line(self, turn: Turn, speakers: Speakers, *, learned: bool) -> list[Segment]:
         return [
             Segment(speakers.label(turn.role), framing=True),
-            Segment(f" {one_line(turn.text)}", learned=learned),
+            Segment(f" {one_line(with_name(turn) if self._is_named else turn.text)}", learned=learned),
             Segment(self.end, framing=True, learned=learned),
         ]
 
