@@ -7,6 +7,7 @@ from edge.sandbox import render
 from edge.sandbox.business import Connection
 from edge.sandbox.business_types import types
 from edge.sandbox.message_box import BoxEvent, BusinessChange, Deleted, Edited, New, StoredMessage
+from edge.sandbox.peers import is_group
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import TLObject
 
@@ -36,7 +37,9 @@ def connected(connection: Connection, qts: int) -> TLObject:
 
 
 def covers(state: SandboxState, connection: Connection, peer_id: int) -> bool:
-    """Return whether the connection is for the chat with this user. It never is for chats with bots."""
+    """Return whether the connection is for the chat with this user. It never is for chats with bots, and groups."""
+    if is_group(peer_id):
+        return False
     contacts = state.accounts[connection.person_id].contacts
     return not state.accounts[peer_id].bot and connection.covers(peer_id, contact=peer_id in contacts)
 

@@ -38,12 +38,14 @@ class Connections:
     def deliver(self, pushes: list[Push], origin: ClientConnection | None = None) -> None:
         """Send each push to all sessions of its user, except `origin`, whose result contains it already."""
         for push in pushes:
-            if push.counted and self.faults.swallows_push(push.user_id):
-                continue
-            for connection in self.listeners(push.user_id):
-                if connection is not origin or push.everywhere:
-                    connection.push(push.updates)
+            for due in self.faults.disturbed(push, push.counted, (push.user_id, push.channel_id)):
+                self._deliver(due, origin)
         self.notify()
+
+    def _deliver(self, push: Push, origin: ClientConnection | None) -> None:
+        for connection in self.listeners(push.user_id):
+            if connection is not origin or push.everywhere:
+                connection.push(push.updates)
 
     def of_user(self, user_id: int) -> list[ClientConnection]:
         return [connection for connection in self.tasks if connection.user_id == user_id]

@@ -3,11 +3,14 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from events.runtime.clock import Clock
 
 Key = TypeVar("Key")
+Pushed = TypeVar("Pushed")
+Box = tuple[int, int | None]
+"""A user, and one of its channels, or None for the user's own message box."""
 SEND = "messages.SendMessage"
 KEY_NOT_FOUND = 404
 ID_TOO_LOW, ID_TOO_HIGH = 16, 17
@@ -49,7 +52,8 @@ class Faults:
     had messages with the person, as TDLib assumes.
     `silent_chat`: the error for a connected bot that writes to a user who has not written for 24 hours,
     BUSINESS_PEER_USAGE_MISSING or BUSINESS_PEER_INVALID.
-    `slice_size`: the most changes that one getDifference returns.
+    `slice_size`: the most changes that one getDifference or getChannelDifference returns.
+    `longest_difference`: of more changes than that getChannelDifference says that they are too many.
     `unknown_reply`: the error for a reply to a message that does not exist, REPLY_MESSAGE_ID_INVALID or
     REPLY_TO_INVALID; None: the message is sent without the reply.
     `packs`: everything is sent compressed and in a container, with an acknowledgement, as Telegram often does.
@@ -71,12 +75,16 @@ class Faults:
         self.silent_chat = "BUSINESS_PEER_USAGE_MISSING"
         self.refuse_repeats = False
         self.slice_size = 100
+        self.longest_difference = 100_000
         self._planned: list[_Planned] = []
         self._floods: dict[tuple[int, str], float] = {}
         self._lost: Counter[tuple[int, str]] = Counter()
-        self._swallowed: Counter[int] = Counter()
-        self._too_long: dict[int, int | None] = {}
-        self._stuck: Counter[int] = Counter()
+        self._swallowed: Counter[Box] = Counter()
+        self._repeated: Counter[Box] = Counter()
+        self._delayed: Counter[Box] = Counter()
+        self._held: dict[Box, list[Any]] = {}
+        self._too_long: dict[Box, int | None] = {}
+        self._stuck: Counter[Box] = Counter()
         self._bad: list[_Planned] = []
         self._transport: dict[int, tuple[int, float]] = {}
 
@@ -92,7 +100,7 @@ class Faults:
     ) -> None:
         """Answer the user's next `times` calls of `method` (None: all) with an error.
 
-        `peer_id`: only those about this user. For example 400 PEER_FLOOD, or 403 USER_PRIVACY_RESTRICTED.
+        `peer_id`: only those about this user or group. For example 400 PEER_FLOOD, or 403 USER_PRIVACY_RESTRICTED.
         """
         left = math.inf if times is None else times
         self._planned.append(_Planned(user_id, method, code, message, left, peer_id))
@@ -120,17 +128,34 @@ class Faults:
         """Carry out the next `times` calls, but cut the connection before their results are sent."""
         self._lost[user_id, method] += times
 
-    def suppress_pushes(self, user_id: int, times: int = 1) -> None:
-        """Do not push the next `times` changes to the user's sessions, which leaves a gap in their pts."""
-        self._swallowed[user_id] += times
+    def suppress_pushes(self, user_id: int, times: int = 1, *, channel_id: int | None = None) -> None:
+        """Do not push the next `times` changes to the user's sessions, which leaves a gap in their pts.
 
-    def difference_too_long(self, user_id: int, pts: int | None = None) -> None:
-        """Answer the user's next getDifference with differenceTooLong and `pts` to continue from (None: the newest)."""
-        self._too_long[user_id] = pts
+        `channel_id`: changes of this channel, and not those of the user's own box.
+        """
+        self._swallowed[user_id, channel_id] += times
 
-    def stuck_slices(self, user_id: int, times: int = 1) -> None:
-        """Answer the user's next `times` getDifferences with an empty slice that does not advance the state."""
-        self._stuck[user_id] += times
+    def repeat_pushes(self, user_id: int, times: int = 1, *, channel_id: int | None = None) -> None:
+        """Push each of the next `times` changes twice."""
+        self._repeated[user_id, channel_id] += times
+
+    def delay_pushes(self, user_id: int, times: int = 1, *, channel_id: int | None = None) -> None:
+        """Push the next `times` changes after the one that follows them, the last of them first."""
+        self._delayed[user_id, channel_id] += times
+
+    def difference_too_long(self, user_id: int, pts: int | None = None, *, channel_id: int | None = None) -> None:
+        """Answer the user's next getDifference with differenceTooLong and `pts` to continue from (None: the newest).
+
+        `channel_id`: the next getChannelDifference of this channel.
+        """
+        self._too_long[user_id, channel_id] = pts
+
+    def stuck_slices(self, user_id: int, times: int = 1, *, channel_id: int | None = None) -> None:
+        """Answer the user's next `times` getDifferences with an empty slice that does not advance the state.
+
+        `channel_id`: the next getChannelDifferences of this channel.
+        """
+        self._stuck[user_id, channel_id] += times
 
     def notify_bad_message(self, user_id: int, code: int, *, method: str = SEND, times: int = 1) -> None:
         """Ignore the next `times` calls and answer with a bad_msg_notification. `method` may also be `Ping`.
@@ -147,7 +172,7 @@ class Faults:
         self._transport[user_id] = (code, math.inf if times is None else times)
 
     def raise_planned(self, user_id: int | None, method: str, peer_id: int | None = None) -> None:
-        """Raise the Refusal planned for this call, if there is one. `peer_id`: the user whom the call is about."""
+        """Raise the Refusal planned for this call, if there is one. `peer_id`: whom the call is about."""
         if user_id is None:
             return
         left = self._floods.get((user_id, method), 0.0) - self._clock.monotonic()
@@ -166,18 +191,27 @@ class Faults:
     def loses_answer(self, user_id: int | None, method: str) -> bool:
         return user_id is not None and _take(self._lost, (user_id, method))
 
-    def swallows_push(self, user_id: int) -> bool:
-        return _take(self._swallowed, user_id)
+    def disturbed(self, push: Pushed, counted: bool, box: Box) -> list[Pushed]:
+        """Return what to push now in place of a change of this box: nothing, it, or it with others."""
+        if not counted:
+            return [push]
+        if _take(self._swallowed, box):
+            return []
+        due = [push, push] if _take(self._repeated, box) else [push]
+        if _take(self._delayed, box):
+            self._held.setdefault(box, []).extend(due)
+            return []
+        return [*due, *reversed(self._held.pop(box, []))]
 
-    def too_long(self, user_id: int, newest: int) -> int | None:
+    def too_long(self, user_id: int, newest: int, channel_id: int | None = None) -> int | None:
         """Return the pts of a planned differenceTooLong, None if there is none."""
-        if user_id not in self._too_long:
+        if (user_id, channel_id) not in self._too_long:
             return None
-        pts = self._too_long.pop(user_id)
+        pts = self._too_long.pop((user_id, channel_id))
         return newest if pts is None else pts
 
-    def is_stuck(self, user_id: int) -> bool:
-        return _take(self._stuck, user_id)
+    def is_stuck(self, user_id: int, channel_id: int | None = None) -> bool:
+        return _take(self._stuck, (user_id, channel_id))
 
     def bad_message(self, user_id: int | None, method: str, message_id: int) -> int:
         """Return the code of the notification that answers the message, 0 if none."""

@@ -1,4 +1,4 @@
-"""A user's message box, as Telegram calls it: messages under this user's own ids, and a numbered log of changes."""
+"""A message box, as Telegram calls it: messages under the ids of a user or a channel, and a numbered log of changes."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -8,12 +8,25 @@ from typing import Any
 from edge.sandbox.tl import Objects
 
 
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A user's reaction, and its date in Unix time."""
+
+    emoji: str
+    date: int
+
+
 @dataclass(slots=True)
 class StoredMessage:
-    """One user's copy of a message. `key` is the same in all copies. Dates are Unix time in seconds.
+    """One user's or channel's copy of a message. `key` is the same in all copies. Dates are Unix time in seconds.
 
-    `out`: the user wrote it, also to Saved Messages. `markup`: a bot's buttons. `via_business_bot`: the connected bot
-    that wrote it in the user's name; only the user's copy tells.
+    `peer_id`: the chat, for the owner of the box. `out`: the owner wrote it, also to Saved Messages; in a channel's box
+    it is never set. `sender_id`: the user who wrote it; `from_id`: who is shown as its writer, a user or an anonymous
+    group, None for a channel's post. `markup`: a bot's buttons. `via_business_bot`: the connected bot that wrote it in
+    the user's name; only the user's copy tells.
+    `edit_hidden`: only its reactions have changed. `action`: what a service message tells. `top_id`: the message that
+    began its thread, or its topic (`in_topic`). `mentioned`: the users whom it mentions or answers, in a group.
+    `reactions`: the users' reactions, the latest last; all copies share them.
     """
 
     id: int
@@ -22,12 +35,20 @@ class StoredMessage:
     text: str
     out: bool
     date: int
+    sender_id: int = 0
+    from_id: int | None = None
     reply_to: int | None = None
     edited: int | None = None
+    edit_hidden: bool = False
     silent: bool = False
     entities: Objects | None = None
     markup: Any = None
     via_business_bot: int | None = None
+    action: Any = None
+    top_id: int | None = None
+    in_topic: bool = False
+    mentioned: frozenset[int] = frozenset()
+    reactions: dict[int, Reaction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +87,7 @@ Change = New | Edited | Deleted | ReadInbox | ReadOutbox
 
 @dataclass(frozen=True, slots=True)
 class BoxEvent:
-    """A change of one user's box, and the box's pts after it."""
+    """A change of a user's or a channel's box, and the box's pts after it."""
 
     owner_id: int
     pts: int
@@ -125,9 +146,9 @@ class MessageBox:
         """Return the events that are counted by `qts` after this one."""
         return self.counted_by_qts[max(0, qts - self._first_qts) :]
 
-    def add(self, *, key: int, peer_id: int, text: str, out: bool, date: int) -> StoredMessage:
+    def add(self, *, key: int, peer_id: int, text: str, out: bool, date: int, sender_id: int = 0) -> StoredMessage:
         self._last_id += 1
-        message = StoredMessage(self._last_id, key, peer_id, text, out, date)
+        message = StoredMessage(self._last_id, key, peer_id, text, out, date, sender_id)
         self.messages[message.id] = message
         self._ids[key] = message.id
         return message

@@ -15,6 +15,9 @@ from edge.sandbox.message_box import (
     Stopped,
     StoredMessage,
 )
+from edge.sandbox.peers import bare_id, is_channel, is_group, peer
+from edge.sandbox.reactions import shown_reactions
+from edge.sandbox.render_groups import chats, reply_header
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import Objects, TLObject, types
 
@@ -61,38 +64,70 @@ def renamed(account: Account) -> types.UpdateUserName:
 
 
 def users(state: SandboxState, viewer: Account, ids: Iterable[int]) -> Objects:
-    """Return the viewer and the users with `ids`, each once."""
-    return [user(state, viewer, state.accounts[id_]) for id_ in dict.fromkeys((viewer.id, *ids))]
+    """Return the viewer and the users among `ids`, each once."""
+    found = [id_ for id_ in dict.fromkeys((viewer.id, *ids)) if not is_group(id_)]
+    return [user(state, viewer, state.accounts[id_]) for id_ in found]
 
 
-def message(owner: Account, stored: StoredMessage) -> types.Message:
-    sender: dict[str, Any] = {"from_id": types.PeerUser(user_id=owner.id)} if stored.out else {}
-    if stored.via_business_bot:
-        sender["via_business_bot_id"] = stored.via_business_bot
+def message(viewer: Account, stored: StoredMessage) -> Any:
+    """Return a message or a service message as the viewer sees it."""
+    if stored.action:
+        return types.MessageService(
+            peer_id=peer(stored.peer_id), action=stored.action, **_writer(stored), **_header(viewer, stored)
+        )
     return types.Message(
-        peer_id=types.PeerUser(user_id=stored.peer_id),
+        peer_id=peer(stored.peer_id),
         edit_date=stored.edited,
+        edit_hide=stored.edit_hidden or None,
         reply_markup=stored.markup,
-        **sender,
-        **_common(owner, stored),
+        reactions=shown_reactions(viewer.id, stored.reactions, names=not _is_post(stored)),
+        **_writer(stored),
+        **_common(viewer, stored),
     )
 
 
-def update(owner: Account, event: BoxEvent) -> TLObject | None:
+def _is_post(stored: StoredMessage) -> bool:
+    return stored.from_id is None and is_channel(stored.peer_id)
+
+
+def _writer(stored: StoredMessage) -> dict[str, Any]:
+    """Return the fields that say who wrote it. Private chats leave it out: it is known by the chat."""
+    fields: dict[str, Any] = {"post": True} if _is_post(stored) else {}
+    if stored.from_id and (is_group(stored.peer_id) or stored.out):
+        fields["from_id"] = peer(stored.from_id)
+    if stored.via_business_bot:
+        fields["via_business_bot_id"] = stored.via_business_bot
+    return fields
+
+
+def update(state: SandboxState, viewer: Account, event: BoxEvent) -> TLObject | None:
     """Return the update about an event, None if its message is deleted."""
-    pts = {"pts": event.pts, "pts_count": event.pts_count}
+    if is_channel(event.owner_id):
+        return _channel_update(state, viewer, event)
+    pts: dict[str, Any] = {"pts": event.pts, "pts_count": event.pts_count}
     match event.change:
-        case New(id_) if stored := owner.box.messages.get(id_):
-            return types.UpdateNewMessage(message=message(owner, stored), **pts)
-        case Edited(id_) if stored := owner.box.messages.get(id_):
-            return types.UpdateEditMessage(message=message(owner, stored), **pts)
+        case New(id_) | Edited(id_) if stored := viewer.box.messages.get(id_):
+            kind = types.UpdateNewMessage if isinstance(event.change, New) else types.UpdateEditMessage
+            return kind(message=message(viewer, stored), **pts)
         case Deleted(ids):
             return types.UpdateDeleteMessages(messages=list(ids), **pts)
         case ReadInbox(peer_id, max_id, unread):
-            peer = types.PeerUser(user_id=peer_id)
-            return types.UpdateReadHistoryInbox(peer=peer, max_id=max_id, still_unread_count=unread, **pts)
+            chat = peer(peer_id)
+            return types.UpdateReadHistoryInbox(peer=chat, max_id=max_id, still_unread_count=unread, **pts)
         case ReadOutbox(peer_id, max_id):
-            return types.UpdateReadHistoryOutbox(peer=types.PeerUser(user_id=peer_id), max_id=max_id, **pts)
+            return types.UpdateReadHistoryOutbox(peer=peer(peer_id), max_id=max_id, **pts)
+    return None
+
+
+def _channel_update(state: SandboxState, viewer: Account, event: BoxEvent) -> TLObject | None:
+    messages = state.box(event.owner_id).messages
+    pts: dict[str, Any] = {"pts": event.pts, "pts_count": event.pts_count}
+    match event.change:
+        case New(id_) | Edited(id_) if stored := messages.get(id_):
+            kind = types.UpdateNewChannelMessage if isinstance(event.change, New) else types.UpdateEditChannelMessage
+            return kind(message=message(viewer, stored), **pts)
+        case Deleted(ids):
+            return types.UpdateDeleteChannelMessages(channel_id=bare_id(event.owner_id), messages=list(ids), **pts)
     return None
 
 
@@ -107,50 +142,74 @@ def counted_by_qts(event: Stopped | BusinessChange) -> tuple[TLObject, list[int]
     return event.update, list(event.user_ids)
 
 
-def has_update(owner: Account, event: BoxEvent) -> bool:
-    """Return whether the owner gets an update about the event: bots get none about their own messages."""
-    sent = owner.box.messages.get(event.change.message_id) if isinstance(event.change, New) else None
-    return not (owner.bot and sent and sent.out)
+def has_update(state: SandboxState, viewer: Account, event: BoxEvent) -> bool:
+    """Return whether the viewer gets an update about the event: bots get none about their own messages."""
+    sent = state.box(event.owner_id).messages.get(event.change.message_id) if isinstance(event.change, New) else None
+    return not (viewer.bot and sent and sent.sender_id == viewer.id)
 
 
-def peer_ids(owner: Account, event: BoxEvent) -> list[int]:
-    """Return the users whom the event is about, besides its owner."""
+def peer_ids(state: SandboxState, event: BoxEvent) -> list[int]:
+    """Return the users and groups whom the event is about, besides the box's owner."""
     match event.change:
-        case New(id_) | Edited(id_) if stored := owner.box.messages.get(id_):
-            return [stored.peer_id]
+        case New(id_) | Edited(id_) if stored := state.box(event.owner_id).messages.get(id_):
+            return message_ids(stored)
         case ReadInbox(peer_id=peer_id) | ReadOutbox(peer_id=peer_id):
             return [peer_id]
-    return []
+    return [event.owner_id] if is_channel(event.owner_id) else []
 
 
-def updates(state: SandboxState, owner: Account, parts: Objects, ids: Iterable[int]) -> types.Updates:
-    return types.Updates(updates=parts, users=users(state, owner, ids), chats=[], date=state.now, seq=0)
+def message_ids(stored: StoredMessage) -> list[int]:
+    """Return the users and groups that come with a message: its chat, its writer, who is named and who reacted."""
+    named = [id_ for entity in stored.entities or () if (id_ := getattr(entity, "user_id", None))]
+    writer = [stored.from_id] if stored.from_id else []
+    return [stored.peer_id, *writer, *named, *stored.reactions]
 
 
-def push(state: SandboxState, event: BoxEvent, *, short: bool) -> TLObject | None:
-    """Return what to push to the owner's sessions, None if nothing. `short`: new messages as UpdateShortMessage."""
-    owner = state.accounts[event.owner_id]
-    if not has_update(owner, event):
+def updates(state: SandboxState, viewer: Account, parts: Objects, ids: Iterable[int]) -> types.Updates:
+    ids = list(ids)
+    return types.Updates(
+        updates=parts,
+        users=users(state, viewer, ids),
+        chats=chats(state, viewer, ids),
+        date=state.now,
+        seq=0,
+    )
+
+
+def push(state: SandboxState, viewer: Account, event: BoxEvent, *, short: bool) -> TLObject | None:
+    """Return what to push to the viewer's sessions, None if nothing. `short`: new messages in the short form."""
+    if not has_update(state, viewer, event):
         return None
-    if short and isinstance(event.change, New) and (stored := owner.box.messages.get(event.change.message_id)):
-        return types.UpdateShortMessage(
-            user_id=stored.peer_id, pts=event.pts, pts_count=event.pts_count, **_common(owner, stored)
-        )
-    part = update(owner, event)
-    return updates(state, owner, [part], peer_ids(owner, event)) if part else None
+    if short and isinstance(event.change, New) and not is_channel(event.owner_id):
+        stored = viewer.box.messages.get(event.change.message_id)
+        if stored and not stored.action:
+            return _short(viewer, event, stored)
+    part = update(state, viewer, event)
+    return updates(state, viewer, [part], peer_ids(state, event)) if part else None
 
 
-def _common(owner: Account, stored: StoredMessage) -> dict[str, Any]:
-    """Return the fields that both forms of a message have. Unset flags are None, as pyrogram writes them.
+def _short(viewer: Account, event: BoxEvent, stored: StoredMessage) -> TLObject:
+    fields = {"pts": event.pts, "pts_count": event.pts_count, **_common(viewer, stored)}
+    if is_group(stored.peer_id):
+        return types.UpdateShortChatMessage(from_id=stored.sender_id, chat_id=bare_id(stored.peer_id), **fields)
+    return types.UpdateShortMessage(user_id=stored.peer_id, **fields)
+
+
+def _common(viewer: Account, stored: StoredMessage) -> dict[str, Any]:
+    """Return the fields that both forms of a message have."""
+    return {"message": stored.text, "entities": stored.entities or None, **_header(viewer, stored)}
+
+
+def _header(viewer: Account, stored: StoredMessage) -> dict[str, Any]:
+    """Return the fields that service messages have, too. Unset flags are None, as pyrogram writes them.
 
     What users write to Saved Messages is not `out`: TDLib expects that, and Telethon sets the flag itself.
     """
     return {
         "id": stored.id,
-        "message": stored.text,
         "date": stored.date,
-        "out": (stored.out and stored.peer_id != owner.id) or None,
+        "out": (stored.sender_id == viewer.id != stored.peer_id and not _is_post(stored)) or None,
+        "mentioned": viewer.id in stored.mentioned or None,
         "silent": stored.silent or None,
-        "entities": stored.entities or None,
-        "reply_to": types.MessageReplyHeader(reply_to_msg_id=stored.reply_to) if stored.reply_to else None,
+        "reply_to": reply_header(stored),
     }

@@ -1,91 +1,71 @@
-"""Handlers: read history, search, single messages and dialogs."""
+"""Handlers: read history, threads, search and single messages."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from edge.sandbox import render
+from edge.sandbox import render, render_groups, topics
 from edge.sandbox.call import Call, Handler
+from edge.sandbox.faults import Refusal
+from edge.sandbox.groups import Group
 from edge.sandbox.message_box import MessageBox, StoredMessage
-from edge.sandbox.rpc_updates import state_of
+from edge.sandbox.messaging import Peer
 from edge.sandbox.tl import Objects, TLObject, build, functions, objects, types
 
 PAGE = 100
+Paged = functions.messages.GetHistory | functions.messages.GetReplies | functions.messages.Search
 
 
 def get_history(call: Call, query: functions.messages.GetHistory) -> TLObject:
     """Return messages, the newest first (https://core.telegram.org/api/offsets)."""
-    found = call.me.box.chat(call.peer(query.peer).id)
+    found = _messages(call, call.chat(query.peer))
+    return _page(call, query, _within(found, query, query.offset_date))
+
+
+def get_replies(call: Call, query: functions.messages.GetReplies) -> TLObject:
+    """Return the messages of a thread or a topic, the newest first (https://core.telegram.org/api/threads)."""
+    group = call.group(query.peer)
+    if group.box is None:
+        raise Refusal(400, "PEER_ID_INVALID")
+    found = topics.in_thread(_messages(call, group), group, query.msg_id)
     return _page(call, query, _within(found, query, query.offset_date))
 
 
 def search(call: Call, query: functions.messages.Search) -> TLObject:
-    """Search by text and sender. There is no media here, so a filter for media finds nothing."""
-    finds_text = isinstance(query.filter, types.InputMessagesFilterEmpty)
-    found = call.me.box.chat(call.peer(query.peer).id) if finds_text else []
+    """Search by text, sender and topic. There is no media here, so a filter for media finds nothing."""
+    chat, finds_text = call.chat(query.peer), isinstance(query.filter, types.InputMessagesFilterEmpty)
+    found = _messages(call, chat) if finds_text else []
     if query.from_id:
-        mine = call.peer(query.from_id) is call.me
-        found = [message for message in found if message.out is mine]
+        writer = call.chat(query.from_id).id
+        found = [message for message in found if message.from_id == writer]
+    if query.top_msg_id and isinstance(chat, Group):
+        found = topics.in_thread(found, chat, query.top_msg_id)
     found = [message for message in found if query.q.casefold() in message.text.casefold()]
     return _page(call, query, _within(found, query, query.max_date))
 
 
 def get_messages(call: Call, query: functions.messages.GetMessages) -> TLObject:
     """Return messages by id, or those that they reply to. A message that does not exist comes back empty."""
-    box, found = call.me.box, list[StoredMessage]()
+    return found_messages(call, call.me.box, query.id)
+
+
+def found_messages(call: Call, box: MessageBox, ids: Iterable[Any]) -> TLObject:
+    """Return the messages that are named by InputMessage."""
+    found = list[StoredMessage]()
     answer: Objects = []
-    for wanted in objects(query.id):
+    for wanted in objects(ids):
         stored = box.messages.get(wanted.id)
         if isinstance(wanted, types.InputMessageReplyTo):
             stored = box.messages.get(stored.reply_to or 0) if stored else None
         found += [stored] if stored else []
         answer.append(render.message(call.me, stored) if stored else types.MessageEmpty(id=wanted.id))
-    return build(types.messages.Messages, messages=answer, chats=[], users=_people(call, found))
+    return _answer(call, box, answer, _peers(found), count=len(answer), whole=True)
 
 
-def get_dialogs(call: Call, query: functions.messages.GetDialogs) -> TLObject:
-    """Return dialogs, the most recent first. Message ids rise with time, so the offset's id is enough."""
-    latest = call.me.box.latest()
-    peers = [peer for peer, message in latest.items() if not query.offset_id or message.id < query.offset_id]
-    page = peers[: query.limit or PAGE]
-    parts = _dialogs(call, page)
-    if len(page) == len(latest):
-        return types.messages.Dialogs(**parts)
-    return types.messages.DialogsSlice(count=len(latest), **parts)
+def _messages(call: Call, chat: Peer) -> list[StoredMessage]:
+    return call.box(chat).chat(chat.id)
 
 
-def get_peer_dialogs(call: Call, query: functions.messages.GetPeerDialogs) -> TLObject:
-    peers = [call.peer(wanted.peer).id for wanted in objects(query.peers) if isinstance(wanted, types.InputDialogPeer)]
-    return types.messages.PeerDialogs(state=state_of(call), **_dialogs(call, peers))
-
-
-def _dialogs(call: Call, peers: list[int]) -> dict[str, Any]:
-    latest, unread = call.me.box.latest(), call.me.box.unread()
-    return {
-        "dialogs": [_dialog(call.me.box, peer, latest.get(peer), unread[peer]) for peer in peers],
-        "messages": [render.message(call.me, latest[peer]) for peer in peers if peer in latest],
-        "chats": [],
-        "users": [*render.users(call.state, call.me, peers)],
-    }
-
-
-def _dialog(box: MessageBox, peer: int, last: StoredMessage | None, unread: int) -> TLObject:
-    top = last.id if last else 0
-    own = peer == box.owner_id  # there, everything is read
-    return build(
-        types.Dialog,
-        peer=types.PeerUser(user_id=peer),
-        top_message=top,
-        read_inbox_max_id=top if own else box.read_inbox.get(peer, 0),
-        read_outbox_max_id=top if own else box.read_outbox.get(peer, 0),
-        unread_count=unread,
-        unread_mentions_count=0,
-        unread_reactions_count=0,
-        notify_settings=types.PeerNotifySettings(),
-    )
-
-
-def _within(
-    found: list[StoredMessage], query: functions.messages.GetHistory | functions.messages.Search, before: int
-) -> list[StoredMessage]:
+def _within(found: list[StoredMessage], query: Paged, before: int) -> list[StoredMessage]:
     return [
         message
         for message in reversed(found)
@@ -95,28 +75,37 @@ def _within(
     ]
 
 
-def _page(
-    call: Call, query: functions.messages.GetHistory | functions.messages.Search, found: list[StoredMessage]
-) -> TLObject:
+def _page(call: Call, query: Paged, found: list[StoredMessage]) -> TLObject:
     """Return `limit` messages, from `add_offset` places after the first one that is older than `offset_id`."""
     older = sum(bool(query.offset_id) and message.id >= query.offset_id for message in found)
     start = max(0, older + query.add_offset)
     page = found[start : start + min(query.limit or PAGE, PAGE)]
+    box = call.box(call.chat(query.peer))
     answer: Objects = [render.message(call.me, message) for message in page]
-    users = _people(call, page)
-    if len(page) == len(found):
-        return build(types.messages.Messages, messages=answer, chats=[], users=users)
-    return build(types.messages.MessagesSlice, count=len(found), messages=answer, chats=[], users=users)
+    return _answer(call, box, answer, _peers(page), count=len(found), whole=len(page) == len(found))
 
 
-def _people(call: Call, messages: list[StoredMessage]) -> Objects:
-    return render.users(call.state, call.me, [message.peer_id for message in messages])
+def _answer(call: Call, box: MessageBox, messages: Objects, ids: list[int], *, count: int, whole: bool) -> TLObject:
+    """Return messages in the type that tells of what they are a part: `whole` is all of the `count` messages."""
+    parts: dict[str, Any] = {
+        "messages": messages,
+        "chats": render_groups.chats(call.state, call.me, ids),
+        "users": render.users(call.state, call.me, ids),
+    }
+    if box is not call.me.box:
+        return build(types.messages.ChannelMessages, pts=box.pts, count=count, **parts)
+    if whole:
+        return build(types.messages.Messages, **parts)
+    return build(types.messages.MessagesSlice, count=count, **parts)
+
+
+def _peers(messages: list[StoredMessage]) -> list[int]:
+    return [id_ for message in messages for id_ in render.message_ids(message)]
 
 
 HANDLERS: dict[type[TLObject], Handler] = {
     functions.messages.GetHistory: get_history,
+    functions.messages.GetReplies: get_replies,
     functions.messages.Search: search,
     functions.messages.GetMessages: get_messages,
-    functions.messages.GetDialogs: get_dialogs,
-    functions.messages.GetPeerDialogs: get_peer_dialogs,
 }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from edge.sandbox import render
+from edge.sandbox import render, render_groups
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
 from edge.sandbox.message_box import BoxEvent, BusinessChange, New, Stopped
@@ -47,10 +47,10 @@ def state_of(call: Call, pts: int | None = None, qts: int | None = None) -> type
 
 
 def _parts(call: Call, events: list[BoxEvent], by_qts: Sequence[Stopped | BusinessChange] = ()) -> dict[str, Any]:
-    events = [event for event in events if render.has_update(call.me, event)]
+    events = [event for event in events if render.has_update(call.state, call.me, event)]
     new = [call.me.box.messages.get(event.change.message_id) for event in events if isinstance(event.change, New)]
-    other = [render.update(call.me, event) for event in events if not isinstance(event.change, New)]
-    ids = [id_ for event in events for id_ in render.peer_ids(call.me, event)]
+    other = [render.update(call.state, call.me, event) for event in events if not isinstance(event.change, New)]
+    ids = [id_ for event in events for id_ in render.peer_ids(call.state, event)]
     for update, user_ids in map(render.counted_by_qts, by_qts):
         other.append(update)
         ids += user_ids
@@ -58,8 +58,8 @@ def _parts(call: Call, events: list[BoxEvent], by_qts: Sequence[Stopped | Busine
         "new_messages": [render.message(call.me, message) for message in new if message],
         "new_encrypted_messages": [],
         "other_updates": [update for update in other if update],
-        "chats": [],
-        "users": [*render.users(call.state, call.me, ids)],
+        "chats": render_groups.chats(call.state, call.me, ids),
+        "users": render.users(call.state, call.me, ids),
     }
 
 

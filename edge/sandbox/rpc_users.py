@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from edge.sandbox import render
+from edge.sandbox import render, render_groups
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.centres import CENTRES, MAIN
 from edge.sandbox.faults import Refusal
+from edge.sandbox.peers import peer
 from edge.sandbox.tl import Bool, Result, TLObject, functions, objects, types, vector
 
 CONFIG_LIFETIME = 3600
@@ -73,6 +74,9 @@ def get_full_user(call: Call, query: functions.users.GetFullUser) -> TLObject:
 
 def resolve_username(call: Call, query: functions.contacts.ResolveUsername) -> TLObject:
     account = call.me and call.state.by_username(query.username)
+    if group := call.state.group_by_username(query.username):
+        chats = render_groups.chats(call.state, call.me, [group.id])
+        return types.contacts.ResolvedPeer(peer=peer(group.id), chats=chats, users=[])
     if account is None:
         raise Refusal(400, "USERNAME_NOT_OCCUPIED")
     return types.contacts.ResolvedPeer(

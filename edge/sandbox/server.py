@@ -10,11 +10,14 @@ from typing import Self, TypeVar
 from edge.sandbox import messaging, render
 from edge.sandbox.business_by_hand import BusinessByHand
 from edge.sandbox.buttons import Press
-from edge.sandbox.call import Call, Push
+from edge.sandbox.call import Push
 from edge.sandbox.connections import Connections
 from edge.sandbox.faults import Faults
+from edge.sandbox.groups_by_hand import GroupsByHand
 from edge.sandbox.live_drafts import LiveDraft
-from edge.sandbox.message_box import BoxEvent, StoredMessage
+from edge.sandbox.message_box import StoredMessage
+from edge.sandbox.messaging import Content
+from edge.sandbox.peers import is_group
 from edge.sandbox.rpc_buttons import press_button
 from edge.sandbox.state import Account, SandboxState, normal_phone
 from edge.sandbox.tl import types
@@ -28,8 +31,8 @@ OLDEST_MESSAGE = 300
 """Seconds (https://core.telegram.org/mtproto/security_guidelines#checking-msg-id)."""
 
 
-class Sandbox(BusinessByHand):
-    """An MTProto server with users, private chats and faults on demand.
+class Sandbox(BusinessByHand, GroupsByHand):
+    """An MTProto server with users, private chats, groups and faults on demand.
 
     `async with Sandbox() as telegram: ...` listens on `host` (loopback only, unless `beyond_loopback`) and `port`
     (0: a free one).
@@ -115,8 +118,9 @@ class Sandbox(BusinessByHand):
         raise LookupError(f"{phone} has no password; sign in with the code alone")
 
     def messages(self, user_id: int, peer_id: int) -> list[StoredMessage]:
-        """Return the user's messages of the chat, oldest first."""
-        return self.state.accounts[user_id].box.chat(peer_id)
+        """Return the messages that the user finds in the chat, oldest first, without service messages."""
+        box = self.state.chat_box(self.state.accounts[user_id], peer_id)
+        return [message for message in box.chat(peer_id) if not message.action]
 
     def typing(self, user_id: int, peer_id: int) -> list[str]:
         """Return the actions that `user_id` showed `peer_id`, oldest first: `typing`, `cancel` …"""
@@ -134,30 +138,41 @@ class Sandbox(BusinessByHand):
         """Return the id of the last message that the user has read in the chat, 0 if none."""
         return self.state.accounts[user_id].box.read_inbox.get(peer_id, 0)
 
-    def pts(self, user_id: int) -> int:
-        return self.state.accounts[user_id].box.pts
+    def pts(self, owner_id: int) -> int:
+        """Return the pts of a user, or of a supergroup or channel."""
+        return self.state.box(owner_id).pts
 
     def sessions(self, user_id: int) -> int:
         """Return the number of the user's connections that would get an update now."""
         return len(self._connections.listeners(user_id))
 
     def send(self, user_id: int, peer_id: int, text: str, *, reply_to: int | None = None) -> StoredMessage:
-        """Write as a user who has no client here; return the user's own copy."""
+        """Write as a user who has no client here; return the user's own copy, or that of the supergroup."""
         accounts = self.state.accounts
-        message, events = messaging.send(self.state, accounts[user_id], accounts[peer_id], text, reply_to=reply_to)
+        if is_group(peer_id):
+            return self.send_to_group(user_id, peer_id, text, reply_to=reply_to)
+        content = Content(text=text, reply_to=reply_to)
+        message, events = messaging.send(self.state, accounts[user_id], accounts[peer_id], content)
         self._deliver(events)
         return message
 
-    def edit(self, user_id: int, message_id: int, text: str) -> None:
-        """Change the user's own message, as `send` does for users without a client."""
-        user = self.state.accounts[user_id]
-        self._deliver(messaging.edit(self.state, user, user.box.messages[message_id], text))
+    def edit(self, user_id: int, message_id: int, text: str, *, group_id: int = 0) -> None:
+        """Change the user's own message, as `send` does for users without a client.
 
-    def delete(self, user_id: int, *message_ids: int, revoke: bool = True) -> None:
-        """Delete messages of the user's chats, unless `revoke` is false also for the others in the chats."""
+        `group_id`: the supergroup or channel whose message it is.
+        """
         user = self.state.accounts[user_id]
-        messages = [user.box.messages[id_] for id_ in message_ids]
-        self._deliver(messaging.delete(self.state, user, messages, revoke=revoke))
+        message = self.state.chat_box(user, group_id).messages[message_id]
+        self._deliver(messaging.edit(self.state, user, message, text))
+
+    def delete(self, user_id: int, *message_ids: int, revoke: bool = True, group_id: int = 0) -> None:
+        """Delete messages of the user's chats, unless `revoke` is false also for the others in the chats.
+
+        `group_id`: the supergroup or channel whose messages they are.
+        """
+        user = self.state.accounts[user_id]
+        box = self.state.chat_box(user, group_id)
+        self._deliver(messaging.delete(self.state, user, [box.messages[id_] for id_ in message_ids], revoke=revoke))
 
     def add_contact(self, user_id: int, contact_id: int, *, name: str = "") -> None:
         """Make the contact one of the user's, known by `name`, else by its own."""
@@ -237,11 +252,6 @@ class Sandbox(BusinessByHand):
         """Listen on the same port again."""
         if self._server is None:
             await self._listen()
-
-    def _deliver(self, events: list[BoxEvent]) -> None:
-        call = Call(self.state, self.faults, auth_key_id=0)
-        call.add_pushes(events)
-        self._connections.deliver(call.pushes)
 
     async def _listen(self) -> None:
         host, port = self.state.address

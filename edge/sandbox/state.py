@@ -10,6 +10,7 @@ from hashlib import sha256
 from edge.sandbox.business import BusinessState
 from edge.sandbox.buttons import Press
 from edge.sandbox.centres import DataCentres
+from edge.sandbox.groups import Group, new_id
 from edge.sandbox.keys import AuthKey, ServerKey
 from edge.sandbox.live_drafts import LiveDrafts
 from edge.sandbox.message_box import MessageBox
@@ -70,6 +71,7 @@ class Typing:
     user_id: int
     peer_id: int
     action: str
+    topic_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -79,8 +81,8 @@ class SandboxState:
     `logins` and `half_logins` (the password is missing) map auth key ids to user ids; the keys of `challenges` are
     auth key ids too. `sent` maps (sender, random_id) to the sender's message. `quiet` are sessions (auth key id,
     session id) that want no updates. `presses` maps query ids to presses of buttons that wait for the bot. Message ids
-    and pts start after `begins_after`; `ids_moved` is added to user ids. Login codes are `login_code`, else random;
-    `code_sent` is called with the phone's digits and the code.
+    and pts of users start after `begins_after`; `ids_moved` is added to the ids of users and groups. Login codes are
+    `login_code`, else random; `code_sent` is called with the phone's digits and the code.
     """
 
     key: ServerKey = field(default_factory=ServerKey.generate)
@@ -90,6 +92,7 @@ class SandboxState:
     half_logins: dict[int, int] = field(default_factory=dict)
     challenges: dict[int, Challenge] = field(default_factory=dict)
     accounts: dict[int, Account] = field(default_factory=dict)
+    groups: dict[int, Group] = field(default_factory=dict)
     codes: dict[str, LoginCode] = field(default_factory=dict)
     sent: dict[tuple[int, int], int] = field(default_factory=dict)
     quiet: set[tuple[int, int]] = field(default_factory=set)
@@ -126,7 +129,7 @@ class SandboxState:
     ) -> Account:
         """Add a user. Raises ValueError if the phone or the username is taken."""
         phone = normal_phone(phone) if phone else None
-        if (phone and self.by_phone(phone)) or (username and self.by_username(username)):
+        if (phone and self.by_phone(phone)) or (username and self._is_taken(username)):
             raise ValueError(f"the phone or username of {first_name} is taken; choose another")
         number = len(self.accounts)
         id_ = ID_RANGES[number % len(ID_RANGES)] + self.ids_moved + number * ID_STEP
@@ -137,6 +140,44 @@ class SandboxState:
         account.box.begin_after(self.begins_after)
         self.accounts[id_] = account
         return account
+
+    def add_group(
+        self,
+        title: str,
+        creator: Account,
+        *,
+        channel: bool,
+        broadcast: bool = False,
+        forum: bool = False,
+        username: str | None = None,
+    ) -> Group:
+        """Add a group with its creator as its only member. Raises ValueError if the username is taken."""
+        if username and self._is_taken(username):
+            raise ValueError(f"the username of {title} is taken; choose another")
+        id_ = new_id(len(self.groups), channel=channel, moved=self.ids_moved)
+        group = Group(id_, title, creator.id, self.now, username, broadcast, forum)
+        group.members[creator.id] = self.now
+        self.groups[id_] = group
+        return group
+
+    def box(self, owner_id: int) -> MessageBox:
+        """Return the box of a user or a channel."""
+        group = self.groups.get(owner_id)
+        return group.box if group and group.box else self.accounts[owner_id].box
+
+    def chat_box(self, viewer: Account, peer_id: int) -> MessageBox:
+        """Return the box in which the viewer finds the messages of a chat."""
+        group = self.groups.get(peer_id)
+        return group.box if group and group.box else viewer.box
+
+    def group_by_username(self, username: str) -> Group | None:
+        name = username.lower().lstrip("@")
+        return next(
+            (group for group in self.groups.values() if group.username and group.username.lower() == name), None
+        )
+
+    def _is_taken(self, username: str) -> bool:
+        return bool(self.by_username(username) or self.group_by_username(username))
 
     def by_phone(self, phone: str) -> Account | None:
         digits = normal_phone(phone)

@@ -14,7 +14,7 @@ from pyrogram.raw.all import objects as constructors
 from pyrogram.raw.core import Bool, Bytes, GzipPacked, Int, Long, MsgContainer, TLObject, Vector
 from pyrogram.utils import compute_password_hash
 
-from edge.userbot.telegram.client_differences import build, callback_data, replied_id
+from edge.userbot.telegram.client_differences import build, callback_data, replied_id, top_id
 
 __all__ = [
     "CURRENT_DH_PRIME",
@@ -36,6 +36,7 @@ __all__ = [
     "read",
     "replied_id",
     "rpc_result",
+    "top_id",
     "types",
     "vector",
 ]

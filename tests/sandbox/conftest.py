@@ -18,6 +18,7 @@ from edge.userbot.telegram.server import use_server
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from tests.sandbox.business import Bot
+from tests.sandbox.groups import Member
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,12 @@ def boris(telegram: Sandbox) -> Account:
 async def people(telegram: Sandbox, anna: Account, boris: Account) -> AsyncIterator[People]:
     async with connect(telegram, "+79990000001") as first, connect(telegram, "+79990000002") as second:
         yield People(anna, boris, first, second)
+
+
+@pytest.fixture
+async def members(telegram: Sandbox, people: People) -> tuple[Member, Member]:
+    """Anna and Boris with what their clients are pushed."""
+    return Member(telegram, people.anna, people.anna_client), Member(telegram, people.boris, people.boris_client)
 
 
 @pytest.fixture

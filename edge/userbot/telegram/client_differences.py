@@ -54,6 +54,11 @@ def replied_id(query: Any) -> int | None:
     return getattr(getattr(query, "reply_to", query), "reply_to_msg_id", None)
 
 
+def top_id(query: Any) -> int | None:
+    """Return the topic that a `SendMessage` names for its reply."""
+    return getattr(getattr(query, "reply_to", query), "top_msg_id", None)
+
+
 def callback_buttons(buttons: list[tuple[str, bytes]]) -> Any:
     """Return the markup of a row of buttons with a label and data: newer layers have other types for them."""
     types: Any = raw.types
