@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from bridge.codecs import CODECS
 from bridge.settings import CodecName
 from cli.deadletters.commands import describe
+from edge.userbot.chat.bursts import question_of
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.question_progress import finish_question, record_answer
 from edge.userbot.chat.record import ChatRecord, ChatSettings, from_json
 from edge.userbot.chat.request_builder import build_request
 from edge.userbot.chat.transitions import receive
-from edge.userbot.people import Person
+from edge.userbot.people import People, Person
 from edge.userbot.rules import Rules
+from edge.userbot.triggers import Triggers
 from events.deadletters import DeadLetter
 from events.event import Event
 from events.recordings.lines import RecordedEvent
@@ -29,7 +31,7 @@ from events.transport import Channel
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 GROUP, TOPIC, PRIVATE = "-42", "-1000000000042t7", "42"
-RULES, APPROVED = Rules(), Rules(approve="all")
+RULES, APPROVED = Rules(answer_groups=True), Rules(answer_groups=True, approve="all")
 ANNA = Person(id="5", usernames=frozenset({"anna_k"}), name="Анна К")
 IVAN = Person(id="6", name="Иван")
 
@@ -133,6 +135,16 @@ def test_questions_of_several_people_that_wait_for_one_draft_name_them() -> None
     assert (turn.text, turn.speaker) == ("Анна К: вопрос 1\nвопрос 2\nИван: вопрос 3", "")
     record = asks(ANNA, 4, record=submitted(record), rules=APPROVED)
     assert request(record).turns[0].text == "Анна К: вопрос 1\nвопрос 2\nИван: вопрос 3\nАнна К: вопрос 4"
+
+
+def test_a_burst_is_of_its_one_speaker() -> None:
+    triggered = replace(RULES, groups=People.of([GROUP]), triggers=Triggers.of(["any"]))
+    record = ChatRecord()
+    for number, sender in enumerate([ANNA, IVAN, ANNA], 1):
+        message = Incoming("7", GROUP, number, f"раз {number}", "ru", NOW, sender=sender)
+        record = receive(record, message, triggered, NOW).record
+    made = [question_of(burst) for burst in record.bursts]
+    assert [(one.speaker, one.text) for one in made] == [("Анна К", "раз 1\nраз 3"), ("Иван", "раз 2")]
 
 
 @pytest.mark.parametrize(

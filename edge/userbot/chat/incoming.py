@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from edge.userbot.chat.commands import Command
+from edge.userbot.chat_tokens import is_group
 from edge.userbot.people import SOMEONE, Person
 from edge.userbot.text import strip_invisible
 from events.ids import RequestId
@@ -52,7 +53,7 @@ class Incoming:
     @property
     def speaker(self) -> str:
         """Return the sender's name for the model, empty outside groups, where it is always the same person."""
-        return speaker_name(strip_invisible(self.sender.name)) if self.chat.startswith("-") else ""
+        return speaker_name(strip_invisible(self.sender.name)) if is_group(self.chat) else ""
 
 
 @dataclass(frozen=True, slots=True)
