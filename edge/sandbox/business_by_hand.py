@@ -9,7 +9,7 @@ from edge.sandbox.call import Call
 from edge.sandbox.centres import MAIN
 from edge.sandbox.connections import Connections
 from edge.sandbox.faults import Faults
-from edge.sandbox.message_box import BusinessChange
+from edge.sandbox.message_box import BotChange
 from edge.sandbox.state import SandboxState
 from events.errors import SettingsError
 
@@ -69,7 +69,7 @@ class BusinessByHand:
     def qts(self, bot_id: int) -> int:
         return self.state.accounts[bot_id].box.qts
 
-    def _tell(self, changes: list[BusinessChange]) -> None:
+    def _tell(self, changes: list[BotChange]) -> None:
         call = Call(self.state, self.faults, auth_key_id=0)
         for change in changes:
             call.add_business_push(change)

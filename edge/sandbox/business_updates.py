@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from edge.sandbox import render
 from edge.sandbox.business import Connection
 from edge.sandbox.business_types import types
-from edge.sandbox.message_box import BoxEvent, BusinessChange, Deleted, Edited, New, StoredMessage
+from edge.sandbox.message_box import BotChange, BoxEvent, Deleted, Edited, New, StoredMessage
 from edge.sandbox.peers import is_group
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import TLObject
@@ -15,7 +15,7 @@ Build = Callable[[int], TLObject]
 """Makes an update with this qts."""
 
 
-def connection_changed(state: SandboxState, connection: Connection) -> BusinessChange:
+def connection_changed(state: SandboxState, connection: Connection) -> BotChange:
     """Tell the bot that the connection is new, or disabled."""
     return _change(state, connection, lambda qts: connected(connection, qts), [connection.person_id])
 
@@ -44,7 +44,7 @@ def covers(state: SandboxState, connection: Connection, peer_id: int) -> bool:
     return not state.accounts[peer_id].bot and connection.covers(peer_id, contact=peer_id in contacts)
 
 
-def noticed(state: SandboxState, event: BoxEvent, *, counted: bool = True) -> list[BusinessChange]:
+def noticed(state: SandboxState, event: BoxEvent, *, counted: bool = True) -> list[BotChange]:
     """Tell the bot that the owner of the event's box has connected. Without `counted`, the updates have the qts 0."""
     connection = state.business.connections.get(event.owner_id)
     if connection is None or connection.disabled:
@@ -96,10 +96,10 @@ def _deleted(connection: Connection, peer_id: int, ids: list[int]) -> Build:
 
 def _change(
     state: SandboxState, connection: Connection, build: Build, user_ids: Iterable[int], *, counted: bool = True
-) -> BusinessChange:
+) -> BotChange:
     box = state.accounts[connection.bot_id].box
     qts = box.qts + 1 if counted else 0
-    change = BusinessChange(box.owner_id, qts, build(qts), tuple(user_ids))
+    change = BotChange(box.owner_id, qts, build(qts), tuple(user_ids))
     if counted:
         box.counted_by_qts.append(change)
     return change

@@ -8,7 +8,7 @@ from edge.sandbox import business_updates, render
 from edge.sandbox.buttons import Press
 from edge.sandbox.faults import Faults, Refusal
 from edge.sandbox.groups import Group
-from edge.sandbox.message_box import BoxEvent, BusinessChange, MessageBox
+from edge.sandbox.message_box import BotChange, BoxEvent, MessageBox
 from edge.sandbox.peers import addressed_id, is_channel
 from edge.sandbox.render_groups import may_see
 from edge.sandbox.state import Account, SandboxState
@@ -132,9 +132,9 @@ class Call:
             if updates := render.push(self.state, self.state.accounts[member_id], event, short=False):
                 self.pushes.append(Push(member_id, updates, counted=True, channel_id=event.owner_id))
 
-    def add_business_push(self, change: BusinessChange) -> None:
+    def add_business_push(self, change: BotChange) -> None:
         """Queue what a connected bot is told. Its session that caused it gets it, too."""
-        updates = render.updates(self.state, self.state.accounts[change.owner_id], [change.update], change.user_ids)
+        updates = render.updates(self.state, self.state.accounts[change.owner_id], [change.update], change.ids)
         self.pushes.append(Push(change.owner_id, updates, counted=True, everywhere=True))
 
     def _has_met(self, account: Account) -> bool:

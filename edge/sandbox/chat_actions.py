@@ -10,7 +10,7 @@ from edge.sandbox.render import updates
 from edge.sandbox.state import Account, SandboxState, Typing
 from edge.sandbox.tl import TLObject, types
 
-LONG_NAMES = {
+ACTIONS = {
     "typing": types.SendMessageTypingAction,
     "cancel": types.SendMessageCancelAction,
     "record_audio": types.SendMessageRecordAudioAction,

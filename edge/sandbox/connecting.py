@@ -4,13 +4,13 @@ from edge.sandbox.business import Connection, Recipients
 from edge.sandbox.business_updates import connection_changed
 from edge.sandbox.centres import MAIN
 from edge.sandbox.faults import Refusal
-from edge.sandbox.message_box import BusinessChange
+from edge.sandbox.message_box import BotChange
 from edge.sandbox.state import Account, SandboxState
 
 
 def connect(
     state: SandboxState, person: Account, bot: Account, *, rights: frozenset[str], recipients: Recipients
-) -> tuple[Connection, list[BusinessChange]]:
+) -> tuple[Connection, list[BotChange]]:
     """Connect the bot, or change its connection, which gives it a new id. A user has one bot. Raises Refusal."""
     if not bot.business:
         raise Refusal(400, "BOT_BUSINESS_MISSING")
@@ -31,7 +31,7 @@ def connect(
     return connection, [*changes, connection_changed(state, connection)]
 
 
-def disconnect(state: SandboxState, person: Account, bot: Account) -> list[BusinessChange]:
+def disconnect(state: SandboxState, person: Account, bot: Account) -> list[BotChange]:
     """Disconnect the bot. Raises Refusal if it is not connected."""
     connection = state.business.connections.get(person.id)
     if connection is None or connection.bot_id != bot.id:
@@ -41,7 +41,7 @@ def disconnect(state: SandboxState, person: Account, bot: Account) -> list[Busin
     return changes
 
 
-def disable(state: SandboxState, person: Account) -> list[BusinessChange]:
+def disable(state: SandboxState, person: Account) -> list[BotChange]:
     """Disable the person's connection, as when a condition for it is no longer met. Nothing if it is disabled."""
     connection = state.business.connections[person.id]
     if connection.disabled:

@@ -56,6 +56,9 @@ class Faults:
     `longest_difference`: of more changes than that getChannelDifference says that they are too many.
     `unknown_reply`: the error for a reply to a message that does not exist, REPLY_MESSAGE_ID_INVALID or
     REPLY_TO_INVALID; None: the message is sent without the reply.
+    `reaction_updates`: a reaction is told by an updateMessageReactions, which is not counted; `reaction_edits`: by an
+    edit of the message in its writer's box or the channel's, which is counted. Telegram documents neither which nor to
+    whom, and clients report both.
     `packs`: everything is sent compressed and in a container, with an acknowledgement, as Telegram often does.
     `checks_clock`: a message dated over 300 s back or 30 s ahead is refused by a bad_msg_notification, as Telegram
     does; False: it is accepted.
@@ -68,6 +71,8 @@ class Faults:
         self.checks_clock = True
         self.bot_patience = 10.0
         self.packs = False
+        self.reaction_updates = True
+        self.reaction_edits = True
         self._centres: list[int] = []
         self.short_updates = False
         self.echo_business = True

@@ -19,6 +19,12 @@ def check_may_write(user: Account, group: Group) -> None:
         raise Refusal(400, "USER_BANNED_IN_CHANNEL" if is_channel(group.id) else "CHAT_RESTRICTED")
 
 
+def check_is_member(user: Account, group: Group) -> None:
+    """Raise Refusal if the user is not a member."""
+    if user.id not in group.members:
+        raise Refusal(403, "CHAT_WRITE_FORBIDDEN")
+
+
 def check_may_send_text(state: SandboxState, user: Account, group: Group, topic_id: int | None) -> None:
     """Raise Refusal if texts are not allowed, if the topic is closed or if the slow mode makes the user wait."""
     if user.id == group.creator_id:

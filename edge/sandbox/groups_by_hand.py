@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from edge.sandbox import group_messages, membership, messaging, render
+from edge.sandbox import chat_actions, group_messages, membership, messaging, reacting, render
 from edge.sandbox.call import Call, Push
+from edge.sandbox.chat_actions import ACTIONS
 from edge.sandbox.connections import Connections
 from edge.sandbox.faults import Faults
 from edge.sandbox.groups import Group, Topic
@@ -86,6 +87,28 @@ class GroupsByHand:
         )
         _, events = messaging.send(self.state, self.state.accounts[group.creator_id], group, content)
         self._deliver(events)
+
+    def react(self, user_id: int, message: StoredMessage, emoji: str | None) -> None:
+        """React to a message, anyone's copy of it, as a user who has no client here. None: take the reaction away.
+
+        Raises Refusal, e.g. if there is no such reaction.
+        """
+        user = self.state.accounts[user_id]
+        copy = self.state.chat_box(user, message.peer_id).copy_of(message)
+        if copy is None:
+            raise LookupError(f"user {user_id} has no such message; react as somebody in its chat")
+        self._announce(*reacting.react(self.state, self.faults, user, copy, emoji))
+
+    def set_reactions(self, group_id: int, *, allowed: bool) -> None:
+        """Allow or forbid reactions in the group."""
+        self.state.groups[group_id].reactions = allowed
+        self._tell_of_group(group_id)
+
+    def type(self, user_id: int, peer_id: int, action: str = "typing", *, topic_id: int | None = None) -> None:
+        """Show an action of a user who has no client here, one of `ACTIONS`, to the others of the chat."""
+        user = self.state.accounts[user_id]
+        chat = self.state.groups.get(peer_id) or self.state.accounts[peer_id]
+        self._connections.deliver(chat_actions.show(self.state, user, chat, ACTIONS[action](), topic_id))
 
     def set_slow_mode(self, group_id: int, seconds: int) -> None:
         """Let each member but the creator write only so often in a supergroup. 0: as often as they like."""

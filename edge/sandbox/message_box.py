@@ -106,13 +106,16 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
-class BusinessChange:
-    """What a connected bot is told about a person's account: `update`, which names `user_ids`. Counted by `qts`."""
+class BotChange:
+    """What a bot is told of a reaction, or of an account that is connected to it: `update`, which names `ids`.
+
+    Counted by `qts`.
+    """
 
     owner_id: int
     qts: int
     update: Any
-    user_ids: tuple[int, ...]
+    ids: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -126,7 +129,7 @@ class MessageBox:
     pts: int = 1
     messages: dict[int, StoredMessage] = field(default_factory=dict)
     log: list[BoxEvent] = field(default_factory=list)
-    counted_by_qts: list[Stopped | BusinessChange] = field(default_factory=list)
+    counted_by_qts: list[Stopped | BotChange] = field(default_factory=list)
     read_inbox: dict[int, int] = field(default_factory=dict)
     read_outbox: dict[int, int] = field(default_factory=dict)
     _ids: dict[int, int] = field(default_factory=dict)
@@ -142,7 +145,7 @@ class MessageBox:
     def qts(self) -> int:
         return self._first_qts + len(self.counted_by_qts)
 
-    def since_qts(self, qts: int) -> list[Stopped | BusinessChange]:
+    def since_qts(self, qts: int) -> list[Stopped | BotChange]:
         """Return the events that are counted by `qts` after this one."""
         return self.counted_by_qts[max(0, qts - self._first_qts) :]
 

@@ -90,7 +90,8 @@ def edit(
     events, date = [], state.now
     for box in _boxes(state, author, message.peer_id):
         if copy := box.copy_of(message):
-            copy.text, copy.edited, copy.entities, copy.markup = text, date, entities, markup
+            copy.text, copy.entities, copy.markup = text, entities, markup
+            copy.edited, copy.edit_hidden = date, False
             events.append(box.record(Edited(copy.id)))
     return events
 

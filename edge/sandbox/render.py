@@ -5,8 +5,8 @@ from typing import Any
 
 from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.message_box import (
+    BotChange,
     BoxEvent,
-    BusinessChange,
     Deleted,
     Edited,
     New,
@@ -80,19 +80,20 @@ def message(viewer: Account, stored: StoredMessage) -> Any:
         edit_date=stored.edited,
         edit_hide=stored.edit_hidden or None,
         reply_markup=stored.markup,
-        reactions=shown_reactions(viewer.id, stored.reactions, names=not _is_post(stored)),
+        reactions=shown_reactions(viewer.id, stored.reactions, names=not is_post(stored)),
         **_writer(stored),
         **_common(viewer, stored),
     )
 
 
-def _is_post(stored: StoredMessage) -> bool:
+def is_post(stored: StoredMessage) -> bool:
+    """Return whether it is a channel's post, of which nobody is shown as the writer."""
     return stored.from_id is None and is_channel(stored.peer_id)
 
 
 def _writer(stored: StoredMessage) -> dict[str, Any]:
     """Return the fields that say who wrote it. Private chats leave it out: it is known by the chat."""
-    fields: dict[str, Any] = {"post": True} if _is_post(stored) else {}
+    fields: dict[str, Any] = {"post": True} if is_post(stored) else {}
     if stored.from_id and (is_group(stored.peer_id) or stored.out):
         fields["from_id"] = peer(stored.from_id)
     if stored.via_business_bot:
@@ -135,11 +136,11 @@ def stopped(stop: Stopped) -> types.UpdateBotStopped:
     return types.UpdateBotStopped(user_id=stop.user_id, date=stop.date, stopped=stop.stopped, qts=stop.qts)
 
 
-def counted_by_qts(event: Stopped | BusinessChange) -> tuple[TLObject, list[int]]:
-    """Return the update about the event, and the users whom it is about."""
+def counted_by_qts(event: Stopped | BotChange) -> tuple[TLObject, list[int]]:
+    """Return the update about the event, and the users and groups that it is about."""
     if isinstance(event, Stopped):
         return stopped(event), [event.user_id]
-    return event.update, list(event.user_ids)
+    return event.update, list(event.ids)
 
 
 def has_update(state: SandboxState, viewer: Account, event: BoxEvent) -> bool:
@@ -208,7 +209,7 @@ def _header(viewer: Account, stored: StoredMessage) -> dict[str, Any]:
     return {
         "id": stored.id,
         "date": stored.date,
-        "out": (stored.sender_id == viewer.id != stored.peer_id and not _is_post(stored)) or None,
+        "out": (stored.sender_id == viewer.id != stored.peer_id and not is_post(stored)) or None,
         "mentioned": viewer.id in stored.mentioned or None,
         "silent": stored.silent or None,
         "reply_to": reply_header(stored),

@@ -8,7 +8,7 @@ from edge.sandbox.business import Connection, Sent
 from edge.sandbox.business_types import HAS_BUSINESS, functions
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
-from edge.sandbox.message_box import BoxEvent, BusinessChange, New
+from edge.sandbox.message_box import BotChange, BoxEvent, New
 from edge.sandbox.state import Account
 from edge.sandbox.tl import Objects, Result, TLObject
 
@@ -22,7 +22,7 @@ class CallForPerson(Call):
 
     bots_call: Call
     connection: Connection
-    changes: list[BusinessChange]
+    changes: list[BotChange]
     """What the call has changed in the person's chats."""
 
     @property

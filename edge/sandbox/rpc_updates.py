@@ -6,7 +6,7 @@ from typing import Any
 from edge.sandbox import render, render_groups
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
-from edge.sandbox.message_box import BoxEvent, BusinessChange, New, Stopped
+from edge.sandbox.message_box import BotChange, BoxEvent, New, Stopped
 from edge.sandbox.tl import TLObject, functions, types
 
 
@@ -46,14 +46,14 @@ def state_of(call: Call, pts: int | None = None, qts: int | None = None) -> type
     return types.updates.State(pts=pts or box.pts, qts=qts, date=call.state.now, seq=1, unread_count=unread)
 
 
-def _parts(call: Call, events: list[BoxEvent], by_qts: Sequence[Stopped | BusinessChange] = ()) -> dict[str, Any]:
+def _parts(call: Call, events: list[BoxEvent], by_qts: Sequence[Stopped | BotChange] = ()) -> dict[str, Any]:
     events = [event for event in events if render.has_update(call.state, call.me, event)]
     new = [call.me.box.messages.get(event.change.message_id) for event in events if isinstance(event.change, New)]
     other = [render.update(call.state, call.me, event) for event in events if not isinstance(event.change, New)]
     ids = [id_ for event in events for id_ in render.peer_ids(call.state, event)]
-    for update, user_ids in map(render.counted_by_qts, by_qts):
+    for update, named in map(render.counted_by_qts, by_qts):
         other.append(update)
-        ids += user_ids
+        ids += named
     return {
         "new_messages": [render.message(call.me, message) for message in new if message],
         "new_encrypted_messages": [],

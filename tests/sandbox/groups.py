@@ -75,3 +75,10 @@ class Member:
 
 
 PAGE = {"offset_id": 0, "offset_date": 0, "add_offset": 0, "limit": 100, "max_id": 0, "min_id": 0, "hash": 0}
+
+
+def reply_to(message_id: int, top_id: int | None = None) -> dict[str, Any]:
+    """Return the fields of a SendMessage: newer layers have an object there."""
+    if hasattr(types, "InputReplyToMessage"):
+        return {"reply_to": types.InputReplyToMessage(reply_to_msg_id=message_id, top_msg_id=top_id)}
+    return {"reply_to_msg_id": message_id, "top_msg_id": top_id}

@@ -13,6 +13,7 @@ from pyrogram.raw import functions, types
 from edge.sandbox.groups import Group
 from edge.sandbox.peers import bare_id
 from edge.sandbox.server import Sandbox
+from tests.sandbox.groups import reply_to
 
 
 @pytest.fixture
@@ -213,10 +214,3 @@ async def test_an_access_hash_is_each_members_own(telegram, group, members):
     assert [chat.title for chat in (await anna.invoke(query)).chats] == ["Readers"]
     with pytest.raises(ChannelInvalid):
         await boris.invoke(query)
-
-
-def reply_to(message_id: int, top_id: int | None = None):
-    """Return the fields of a SendMessage: newer layers have an object there."""
-    if hasattr(types, "InputReplyToMessage"):
-        return {"reply_to": types.InputReplyToMessage(reply_to_msg_id=message_id, top_msg_id=top_id)}
-    return {"reply_to_msg_id": message_id, "top_msg_id": top_id}
