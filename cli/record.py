@@ -1,8 +1,8 @@
-"""`timokha record`: save questions and their replies from the streams to a file."""
+"""`timokha record`: save questions and their replies from the streams to a file, or answers with readers' votes."""
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,12 +16,15 @@ from cli.settings import RecordSettings
 from events.errors import SettingsError
 from events.jetstream.connection import JetStream, connect
 from events.jetstream.reading import stored_events
-from events.recordings.lines import RecordedEvent, write
+from events.recordings.feedback import judged_answers
+from events.recordings.lines import Line, RecordedEvent, write
 from events.recordings.pseudonyms import Pseudonyms
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.subjects import chat_subjects
-from events.transport import Channel
+from events.transport import ANSWERING, Channel
+
+FOR_FEEDBACK = (Channel.REQUESTS, Channel.REPLIES, Channel.FEEDBACK)
 
 
 async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Event) -> None:
@@ -31,7 +34,7 @@ async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Even
     async with _jetstream(settings) as js:
         events = [
             RecordedEvent(channel, published_at, event)
-            for channel in Channel
+            for channel in (FOR_FEEDBACK if settings.feedback else ANSWERING)
             for published_at, event in await stored_events(
                 js, channel, chat_subjects(channel, settings.account, settings.chat), retrying=retrying
             )
@@ -41,7 +44,12 @@ async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Even
     if settings.pseudonymise:
         key = settings.key.get_secret_value().encode() if settings.key else secrets.token_bytes()
         selected = Pseudonyms(key, settings.pseudonymise).replace_in(selected)
-    _save(selected, settings.file)
+    if settings.feedback:
+        judged = judged_answers(selected)
+        _save(judged, settings.file, f"{len(judged)} answers with feedback")
+    else:
+        questions = len({recorded.event.subject for recorded in selected})
+        _save(selected, settings.file, f"{len(selected)} events of {questions} questions")
 
 
 def time_of(moment: datetime | timedelta | None, now: datetime) -> datetime | None:
@@ -62,14 +70,13 @@ async def _jetstream(settings: RecordSettings) -> AsyncIterator[JetStream]:
         yield js
 
 
-def _save(events: list[RecordedEvent], file: Path | None) -> None:
+def _save(lines: Sequence[Line], file: Path | None, what: str) -> None:
     if file is None:
-        for recorded in events:
-            click.echo(recorded.to_line())
+        for line in lines:
+            click.echo(line.to_line())
     else:
-        write(events, file)
-    questions = len({recorded.event.subject for recorded in events})
-    click.echo(f"timokha: recorded {len(events)} events of {questions} questions", err=True)
+        write(lines, file)
+    click.echo(f"timokha: recorded {what}", err=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,11 @@ class RecordSettings(ProcessSettings):
     pseudonymise: TextPolicy | None = Field(
         None, description="keep, mask or replace the texts, and replace the ids; by default nothing changes"
     )
+    feedback: bool = Field(
+        False,
+        description="true or false: save the answers that readers have judged, with their conversations and votes,"
+        " for `timokha train prepare`",
+    )
     key: SecretStr | None = Field(
         None,
         min_length=1,

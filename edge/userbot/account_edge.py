@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from edge.userbot.chat.incoming import Change, Deleted, Edited, Incoming, OwnMessage
+from edge.userbot.chat.incoming import Change, Deleted, Edited, Incoming, OwnMessage, Reaction
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.current_rules import CurrentRules
 from edge.userbot.driving.drivers import Drivers, Hints
@@ -15,6 +15,7 @@ from edge.userbot.driving.replies import Replies
 from edge.userbot.driving.resuming import never
 from edge.userbot.intake.intake import Intake
 from edge.userbot.intake.own_intake import OwnIntake
+from edge.userbot.intake.reactions import ReactionIntake
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import open_chats
 from events import subjects
@@ -49,6 +50,7 @@ class AccountEdge:
     drivers: Drivers
     intake: Intake
     own_intake: OwnIntake
+    reaction_intake: ReactionIntake
     replies: Replies
 
     @classmethod
@@ -86,10 +88,13 @@ class AccountEdge:
         drivers = Drivers(ports)
         intake = Intake(ports, drivers, context.rules, names=names, clock_offset=context.clock_offset)
         own_intake = OwnIntake(ports, drivers, context.rules, names=names, clock_offset=context.clock_offset)
+        key = settings.api_hash.get_secret_value().encode()
+        reaction_intake = ReactionIntake(ports, drivers.wake, context.rules, key=key)
         subscription = await JetStreamSubscription.bind(
             context.js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
         )
-        return cls(context.js, ports, drivers, intake, own_intake, Replies(ports, drivers, subscription))
+        replies = Replies(ports, drivers, subscription)
+        return cls(context.js, ports, drivers, intake, own_intake, reaction_intake, replies)
 
     async def receive(self, change: Change) -> None:
         """Store what it changes. Return once that is done, or can't be done for good."""
@@ -103,6 +108,8 @@ class AccountEdge:
                 await self.intake.receive_edit(change)
             case Deleted():
                 await self.intake.receive_deletion_from_bursts(change)
+            case Reaction():
+                await self.reaction_intake.receive(change)
 
     async def resume(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """Resume every unfinished chat, without a step in any until `release`. Raises TransportError.

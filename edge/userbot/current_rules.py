@@ -28,7 +28,7 @@ RULES = frozenset(
         *("prefix", "language", "when_busy", "live", "persona", "max_answers_per_minute", "owner_pause", "contacts"),
         *("allow", "deny", "refused", "max_answers_per_day", "max_answers_per_day_for_all", "quiet_hours", "time_zone"),
         *("answer_groups", "groups", "triggers", "debounce", "delay", "repeat_window", "max_without_prefix_per_hour"),
-        *("thinking", "approve", "approve_list", "approve_for", "approve_expired"),
+        *("thinking", "approve", "approve_list", "approve_for", "approve_expired", "feedback"),
     }
 )
 """The settings that take effect without a restart."""
@@ -69,6 +69,7 @@ def rules_of(settings: UserbotSettings) -> Rules:
         repeat_window=settings.repeat_window,
         max_without_prefix=settings.max_without_prefix_per_hour,
         thinking=settings.thinking,
+        feedback=settings.feedback,
         overrides={name: contact.override for name, contact in settings.contacts.items()},
     )
 

@@ -54,7 +54,8 @@ class Rules:
     taken in. `answer_groups`: answer in groups; `groups`: in these only, if there are any. `triggers`: which messages
     without the prefix are answered; in groups only in `groups`. `debounce`: how long such messages of one person are
     collected after the last one; `delay`: how long their answer waits at least. `repeat_window`: the same text again
-    within it gets no second answer. `thinking`: what shows that a question was taken up.
+    within it gets no second answer. `thinking`: what shows that a question was taken up. `feedback`: keep readers'
+    votes on answers.
     """
 
     prefix: str = DEFAULT_PREFIX
@@ -81,6 +82,7 @@ class Rules:
     max_answers_per_day_for_all: int = 0
     quiet_hours: tuple[QuietHours, ...] = ()
     time_zone: tzinfo = UTC
+    feedback: bool = False
     policy: Policy = UNDECIDED
     answer_groups: bool = False
     groups: People = NO_LIST

@@ -164,6 +164,11 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         DEFAULTS.thinking,
         description="line, reaction or typing: what shows that a question was taken up",
     )
+    feedback: bool = Field(
+        DEFAULTS.feedback,
+        description="true or false: keep readers' thumbs up and down on answers, without who they are, for"
+        " `timokha record --feedback`",
+    )
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
     sampling: Annotated[Sampling, Json()] = Field(
         Sampling(), description='sampling settings as JSON, e.g. {"temperature": 0.5, "max_new_tokens": 80}'

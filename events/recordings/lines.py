@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from events.errors import TimokhaError
 from events.event import CONTENT_TYPE, Event, attributes
@@ -84,7 +84,13 @@ def read(path: Path) -> list[RecordedEvent]:
     return recorded
 
 
-def write(recorded: Iterable[RecordedEvent], path: Path) -> None:
+class Line(Protocol):
+    """What a line of a file says."""
+
+    def to_line(self) -> str: ...
+
+
+def write(recorded: Iterable[Line], path: Path) -> None:
     """Write a file that only its owner may read, since it holds private text. Raises BadRecording."""
     text = "".join(f"{one.to_line()}\n" for one in recorded)
     try:

@@ -80,6 +80,8 @@ class Pseudonyms:
             data["text"] = self._text(data["text"])
         if "detail" in data:
             data["detail"] = ""
+        if "reader" in data:
+            data["reader"] = self._id(data["reader"])
         return data
 
     def _turn(self, turn: dict[str, Any]) -> dict[str, Any]:
@@ -102,10 +104,19 @@ class Pseudonyms:
         return other.capitalize() if word[0].isupper() else other
 
     def _id(self, original: str) -> str:
-        return self._digest(original)[:ID_LENGTH]
+        return pseudonym(self._key, original)
 
     def _digest(self, text: str) -> str:
-        return hmac.digest(self._key, text.encode(), "sha256").hex()
+        return _digest(self._key, text)
+
+
+def pseudonym(key: bytes, original: str) -> str:
+    """Return what stands for an id: `ID_LENGTH` hexadecimal digits, the same ones under the same key."""
+    return _digest(key, original)[:ID_LENGTH]
+
+
+def _digest(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode(), "sha256").hex()
 
 
 def _masked(character: str) -> str:

@@ -133,6 +133,7 @@ class Life:
             deadline=self.rules.deadline,
             telemetry=noop_telemetry(),
             retrying=retrying,
+            rules=lambda: self.rules,
             owner_chat=ACCOUNT,
         )
         self.drivers = drivers = Drivers(ports)

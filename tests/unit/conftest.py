@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from edge.userbot.chat.incoming import Incoming, OwnMessage
+from edge.userbot.chat.incoming import Incoming, OwnMessage, Reaction
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
@@ -17,6 +17,8 @@ from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.intake.intake import Intake
 from edge.userbot.intake.own_intake import OwnIntake
+from edge.userbot.intake.reactions import ReactionIntake
+from edge.userbot.people import Person
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.event import Event
@@ -36,6 +38,7 @@ from events.transport import Channel
 from observability.telemetry import noop_telemetry
 
 ACCOUNT, CHAT = "1", "2"
+READER = Person(CHAT)
 
 
 @dataclass
@@ -181,11 +184,13 @@ class Edge:
             deadline=rules.deadline,
             telemetry=noop_telemetry(),
             retrying=retrying,
+            rules=lambda: self.rules,
             owner_chat=ACCOUNT,
         )
         self.drivers = Drivers(self.ports)
         self.own_intake = OwnIntake(self.ports, self.drivers, lambda: rules)
         self.intake = Intake(self.ports, self.drivers, lambda: self.rules)
+        self.reaction_intake = ReactionIntake(self.ports, self.drivers.wake, lambda: self.rules, key=b"key")
         replies = log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=0.2))
         self.replies = asyncio.create_task(Replies(self.ports, self.drivers, replies).run())
 
@@ -200,6 +205,9 @@ class Edge:
         """Take a message that was sent from the account, by the owner or by us."""
         date = self.ports.retrying.clock.now() - age
         return await self.own_intake.receive(OwnMessage(ACCOUNT, CHAT, message_id, text, date, reply_to))
+
+    async def reacts(self, message_id: int, vote: int, reader: Person = READER) -> None:
+        await self.reaction_intake.receive(Reaction(ACCOUNT, CHAT, message_id, reader, vote))
 
     async def answer(self, message_id: int, text: str = "ответ") -> None:
         data = GenerationCompleted(

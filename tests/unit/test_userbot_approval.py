@@ -184,7 +184,7 @@ def test_the_owner_may_answer_where_the_model_could_not() -> None:
     failed = submit(record_failure(asked(), ID, FailureReason.EMPTY, NOW), ID, UNTIL)
     record = decide(failed, ID, Replace("сам"), by=9, deadline=LATER)
     assert record.current
-    assert record.current.outcome == AnswerText(text="сам")
+    assert record.current.outcome == AnswerText(text="сам", by_owner=True)
 
 
 def test_a_rejected_answer_is_dropped_without_a_word_and_the_next_question_taken_up() -> None:

@@ -34,6 +34,7 @@ CONTENT = {
 CONTENT[2] = (
     f"{CONTENT[1]}"
     " current.approve_until current.approved current.question.approve current.question.asker"
+    " answers.message_ids answers.request_id answers.trace current.outcome.by_owner"
     " current.question.max_new_tokens current.question.persona current.submitted decided_by drafts.asker drafts.chat"
     " drafts.closed drafts.digests drafts.message_ids drafts.request_id drafts.shown orders.date"
     " orders.message_id orders.reply_to"

@@ -117,7 +117,7 @@ def decide(record: ChatRecord, request_id: str, choice: Choice, *, by: int, dead
         case Reject():
             record = drop_current(record, current, deadline)
         case Replace(text):
-            record = _approve(record, current.having(outcome=AnswerText(text=text)))
+            record = _approve(record, current.having(outcome=AnswerText(text=text, by_owner=True)))
     return record.having(decided_by=by)
 
 

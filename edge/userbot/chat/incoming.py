@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from edge.userbot.chat.commands import Command
 from edge.userbot.chat_tokens import is_group
@@ -125,6 +126,21 @@ class Press:
     data: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What `reader` thinks of a message. `vote`: 1 for a thumb up, -1 for a thumb down, 0 if it was taken back."""
+
+    account: str
+    chat: str
+    message_id: int
+    reader: Person
+    vote: Literal[1, 0, -1]
+
+    @property
+    def key(self) -> None:
+        """None, as it says how something is now: if repeated, it must count again."""
+
+
 Message = Incoming | OwnMessage
-Change = Message | Edited | Deleted
+Change = Message | Edited | Deleted | Reaction
 """What an account's changes contain that matters here."""

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from edge.userbot.chat.answers import record_answered
 from edge.userbot.chat.bursts import question_of
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.own_messages import (
@@ -26,7 +27,7 @@ SAVED_SHARE = 10
 def take_own(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetime) -> Decision:
     """Take in a message that was sent from the account. The owner's drops older questions and pauses the chat."""
     if is_ours(record, message):
-        return Decision(_record_ours(record, message), Effect.OWN)
+        return Decision(_record_ours(record, message, feedback=rules.feedback), Effect.OWN)
     if may_be_forgotten(record, message):
         return Decision(record, Effect.OWN)  # in doubt, as a wrong guess the other way would silence the chat
     dropped = older_questions(record, message.message_id)
@@ -34,7 +35,7 @@ def take_own(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetim
     return Decision(record, Effect.OWNER_TOOK_OVER if dropped else Effect.OWNER_WROTE, dropped)
 
 
-def _record_ours(record: ChatRecord, message: OwnMessage) -> ChatRecord:
+def _record_ours(record: ChatRecord, message: OwnMessage, *, feedback: bool) -> ChatRecord:
     """Record that a message of ours is in the chat, which the driver may not know: its process may have died."""
     current = record.current
     if message.message_id in record.sent or current is None or not is_sent_next(current, message):
@@ -42,6 +43,8 @@ def _record_ours(record: ChatRecord, message: OwnMessage) -> ChatRecord:
     record = record_sent(record, SentMessage(message.message_id, message.text, message.reply_to or NO_MESSAGE))
     if current.thinking_id is None:
         return record_thinking_line(record, current.request_id, message.message_id)
+    if feedback:
+        record = record_answered(record, current.request_id, message.message_id)
     return record_part_sent(record, current.request_id, current.parts_sent + 1)
 
 

@@ -23,6 +23,7 @@ MAX_WITHDRAWN = 64
 MAX_ORDERS = 20
 MAX_HEARD = 16
 MAX_DRAFTS = 200
+MAX_ANSWERS = 32
 MAX_HISTORY = 50
 MAX_HISTORY_BYTES = 256 * 1024
 MAX_QUESTION_BYTES = 16 * 1024
@@ -112,11 +113,12 @@ class Question(_StoredModel):
 
 
 class AnswerText(_StoredModel):
-    """`text` as the model wrote it. `formatted`: show its Markdown as formatting."""
+    """`text` as the model wrote it, or, with `by_owner`, the owner. `formatted`: show its Markdown as formatting."""
 
     kind: Literal["answer"] = "answer"
     text: str
     formatted: bool = False
+    by_owner: Annotated[bool, NEW] = False
 
 
 class Failure(_StoredModel):
@@ -249,6 +251,14 @@ class Rate(_StoredModel):
     without_prefix: Annotated[int, NEW] = 0
 
 
+class Answered(_StoredModel):
+    """An answer of which feedback is kept. `message_ids`: of its parts. `trace`: as of its `Question`."""
+
+    request_id: Annotated[str, AfterValidator(_request_id)]
+    message_ids: tuple[MessageId, ...]
+    trace: dict[str, str] = {}
+
+
 class ChatRecord(_StoredModel):
     """Everything known of one chat. `ChatRecord()` is that of a chat that never wrote.
 
@@ -258,8 +268,8 @@ class ChatRecord(_StoredModel):
     ended that. `refused_at`: when a person last got a line that
     they get no answer. `wrote_first`: whether the first message of the chat is the other person's, None if that was
     not looked up. `recalled`: requests whose drafts must disappear from the owner's chat. `decided_by`: the owner's
-    message that last decided about a draft of this chat. `heard`: the newest texts without the prefix. Only the owner's
-    own chat has `orders` and `drafts`.
+    message that last decided about a draft of this chat. `heard`: the newest texts without the prefix. `answers`: our
+    newest ones, while feedback is kept. Only the owner's own chat has `orders` and `drafts`.
     """
 
     settings: ChatSettings = ChatSettings()
@@ -284,6 +294,7 @@ class ChatRecord(_StoredModel):
     recalled: Annotated[tuple[str, ...], NEW] = ()
     decided_by: Annotated[MessageId, NEW] = NO_MESSAGE
     heard: Annotated[tuple[Heard, ...], NEW] = ()
+    answers: Annotated[tuple[Answered, ...], NEW] = ()
     orders: Annotated[tuple[Order, ...], NEW] = ()
     drafts: Annotated[tuple[Draft, ...], NEW] = ()
 

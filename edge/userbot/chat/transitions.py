@@ -399,7 +399,13 @@ def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> De
 def _delete(record: ChatRecord, message: Incoming, locale: str) -> Decision:
     text = phrases.deleted(locale, cancelled=bool(record.current or record.bursts))
     record = forget_current(record).having(
-        history=(), waiting=(), bursts=(), heard=(), erasing=True, deleted_to=max(record.deleted_to, message.message_id)
+        history=(),
+        waiting=(),
+        bursts=(),
+        heard=(),
+        answers=(),
+        erasing=True,
+        deleted_to=max(record.deleted_to, message.message_id),
     )
     return _reply(record, message, text, Effect.DELETED)
 

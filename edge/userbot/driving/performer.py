@@ -9,6 +9,7 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat import question_progress as progress
+from edge.userbot.chat.answers import record_answered
 from edge.userbot.chat.closing import close_burst, skip_burst
 from edge.userbot.chat.drafts import draft_shown_by
 from edge.userbot.chat.own_messages import SentMessage, drop_withdrawal, record_sent
@@ -134,7 +135,7 @@ class Performer:
                 await self._deliver(step)
             case Finish():
                 assert record.current
-                await self._finish(record.current)
+                await self._finish(record.current, lambda record: record)
 
     async def _carry_out_order(self, order: Order, record: ChatRecord) -> str:
         """Return what answers the owner's message: a decision about a draft, or a command. A note gets nothing.
@@ -273,14 +274,24 @@ class Performer:
                 return
         else:
             sent = await self._send_part(step)
+        shown = self._shown(current, sent, edited=step.edits)
         if step.part_index + 1 < step.parts_total:
             await self._change(
-                lambda record: progress.record_part_sent(
-                    record_sent(record, sent), current.request_id, step.part_index + 1
-                )
+                lambda record: progress.record_part_sent(shown(record), current.request_id, step.part_index + 1)
             )
         else:
-            await self._finish(current, sent)
+            await self._finish(current, shown)
+
+    def _shown(self, current: Current, sent: SentMessage | None, *, edited: int | None) -> Transition[ChatRecord]:
+        """Return a transition that records which message shows a part of the outcome: `sent`, or the one `edited`."""
+        message_id = edited or (sent.message_id if sent else NO_MESSAGE)
+        feedback = self._ports.rules().feedback
+
+        def transition(record: ChatRecord) -> ChatRecord:
+            record = record_sent(record, sent)
+            return record_answered(record, current.request_id, message_id) if feedback else record
+
+        return transition
 
     async def _send_part(self, step: Deliver) -> SentMessage | None:
         current, number = step.current, step.part_index
@@ -292,13 +303,11 @@ class Performer:
             self._undeliverable_request = current.request_id
         return sent
 
-    async def _finish(self, current: Current, sent: SentMessage | None = None) -> None:
-        """Finish the question; `sent`: the last message of its outcome, if it was sent just now."""
+    async def _finish(self, current: Current, shown: Transition[ChatRecord]) -> None:
+        """Finish the question; `shown` records the last message of its outcome, if it was sent just now."""
         now = self._clock.now()
         await self._change_or_drop_history(
-            lambda record: progress.finish_question(
-                record_sent(record, sent), current.request_id, now, self._ports.deadline
-            )
+            lambda record: progress.finish_question(shown(record), current.request_id, now, self._ports.deadline)
         )
         outcome = "answered" if isinstance(current.outcome, AnswerText) else "failed"
         if current.request_id == self._undeliverable_request:

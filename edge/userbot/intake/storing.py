@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import structlog
 
-from edge.userbot.chat.incoming import Message
+from edge.userbot.chat.incoming import Message, Reaction
 from edge.userbot.error_lines import describe_error
 from edge.userbot.storage.chats import STORE_PAUSES
 from events.errors import TimokhaError, TransportError
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 async def store_with_retries(
-    change: Callable[[], Awaitable[T]], message: Message, retrying: Retrying, *, attempts: int
+    change: Callable[[], Awaitable[T]], message: Message | Reaction, retrying: Retrying, *, attempts: int
 ) -> T:
     """Return the result of `change`. Retry while the store is away; after unknown faults, up to `attempts` times."""
     faults = 0
