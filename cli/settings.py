@@ -57,6 +57,10 @@ class DemoSettings(ProcessSettings):
         False,
         description="true or false: a bot that the owner has connected answers, instead of a userbot; needs kurigram",
     )
+    twin: bool = Field(
+        False,
+        description="true or false: the guest needs no prefix, and lines in quick succession become one question",
+    )
 
 
 class DoctorSettings(RabbitMQSettings):

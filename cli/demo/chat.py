@@ -1,6 +1,6 @@
 """The demo's chat: send lines as a Telegram user, and show the replies."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -49,10 +49,16 @@ class DemoChat:
     """Ids of thinking lines that may still become answers."""
     _not_the_bots: set[int] = field(default_factory=set)
     """Ids of the account's messages that its owner wrote."""
+    _reactions: set[int] = field(default_factory=set)
+    """Ids of the user's messages whose reaction is shown."""
 
     def is_question(self, text: str) -> bool:
         """Return whether the userbot treats `text` as a question."""
         return isinstance(parse(text, self.prefix, self.names), Ask)
+
+    def said_together(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the lines that are said before the outcome of the last of them is waited for."""
+        yield from ([line] for line in lines if line.strip())
 
     async def say(self, text: str) -> int:
         """Send `text` as the user; return the id of the account's copy of it."""
@@ -89,6 +95,7 @@ class DemoChat:
         """Show new messages; return the chat record as it was just before."""
         record = await self.chats.load(str(self.visitor))
         messages = await self._recent_messages()
+        self._show_reactions()  # only now: one to a question comes before its answer
         replied_to = {message.reply_to_message_id for message in messages}
         self.growing = ""
         for message in messages:
@@ -99,6 +106,12 @@ class DemoChat:
                 self.show(labelled("bot> ", _formatted(message)))
             self._shown = max(self._shown, message.id)
         return record
+
+    def _show_reactions(self) -> None:
+        for message in self.telegram.messages(self.visitor, self.owner):
+            if self.owner in message.reactions and message.id not in self._reactions:
+                self._reactions.add(message.id)
+                self.show(labelled("bot~ ", message.reactions[self.owner].emoji))
 
     def _show_line(self, line: Message, *, whole: bool) -> None:
         """Show a reply to the question: a thinking line, the answer that it has become by edits, or an answer."""

@@ -13,16 +13,17 @@ from typing import Any
 import click
 from rich.console import Console
 
-from cli.demo import business
+from cli.demo import business, twin
 from cli.demo.business import ChatWithBusiness, add_bot, require_business
 from cli.demo.chat import DemoChat
-from cli.demo.environment import edge_environment, owners_environment
+from cli.demo.environment import edge_environment, owners_environment, twins_environment
 from cli.demo.nats_server import EmbeddedServer
 from cli.demo.owner import HOW, ChatWithOwner
 from cli.demo.processes import CommandProcess, run_once, running
 from cli.demo.runs import reserve_message_ids, without_messages
 from cli.demo.terminal import converse, read_all, show_rendered, show_text
 from cli.demo.traces import Traces
+from cli.demo.twin import ChatWithTwin, refuse_business
 from cli.settings import DemoSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, SandboxState
@@ -51,6 +52,8 @@ OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 
 async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Chat until the input ends or `stop` is set."""
+    if settings.business and settings.twin:
+        refuse_business()
     if settings.business:
         require_business()
     clock = SystemClock()
@@ -83,11 +86,11 @@ async def _talk(chat: DemoChat, traces: Traces | None) -> None:
     text, whole = await read_all()
     if not whole:
         _print_status("the input has bytes that are not UTF-8; they are shown as \N{REPLACEMENT CHARACTER}")
-    for line in text.splitlines():
-        if line.strip():
-            await chat.show_outcome(line, await chat.say(line))
-            if traces and chat.is_question(line):
-                await traces.wait_for_new()
+    for lines in chat.said_together(text.splitlines()):
+        ids = [await chat.say(line) for line in lines]
+        await chat.show_outcome(lines[-1], ids[-1])
+        if traces and chat.is_question(lines[-1]):
+            await traces.wait_for_new()
 
 
 @asynccontextmanager
@@ -118,6 +121,7 @@ async def _running_product(
             **dict.fromkeys([*NATS_ACCESS, UserbotSettings.variable("health_file")], ""),
             **edge_environment(telegram, session, directory, token=bot.token if bot else None),
             **(owners_environment() if settings.owner else {}),
+            **(twins_environment() if settings.twin else {}),
             "NATS_URL": nats.url,
             "GENERATE_TRIGGER": "jetstream",
             "TIMOKHA_TRACE_FILE": str(trace_file),
@@ -155,9 +159,11 @@ def _chat(settings: DemoSettings, bot: Account | None, **parts: Any) -> DemoChat
         chat = ChatWithBusiness(bot=bot.id, **parts)
         chat.connect()
         return chat
-    if settings.owner:
+    if settings.twin:
+        _print_status(twin.HOW)
+    if settings.owner or settings.twin:
         _print_status(HOW)
-    return (ChatWithOwner if settings.owner else DemoChat)(**parts)
+    return (ChatWithTwin if settings.twin else ChatWithOwner if settings.owner else DemoChat)(**parts)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.triggers import Trigger
 
 
 def edge_environment(telegram: Sandbox, session: Path, directory: Path, *, token: str | None) -> dict[str, str]:
@@ -19,8 +20,9 @@ def edge_environment(telegram: Sandbox, session: Path, directory: Path, *, token
         "USERBOT_SESSION": str(session),
         "USERBOT_TELEGRAM_SERVER": telegram.address,
         "USERBOT_TELEGRAM_KEY": str(key),
-        # The limit protects against several users; here is one, whose piped input may be long.
+        # The limits protect against several users and other bots; here is one user, whose piped input may be long.
         "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
+        "USERBOT_MAX_WITHOUT_PREFIX_PER_HOUR": "0",
     }
 
 
@@ -28,3 +30,10 @@ def owners_environment() -> dict[str, str]:
     """Return settings that give the owner something to decide, unless others are chosen."""
     variable = UserbotSettings.variable("approve")
     return {} if "approve" in UserbotSettings.sources() else {variable: "all"}
+
+
+def twins_environment() -> dict[str, str]:
+    """Return settings by which every message to the account is answered, and a reaction shows that it will be."""
+    variable = UserbotSettings.variable("thinking")
+    reaction = {} if "thinking" in UserbotSettings.sources() else {variable: "reaction"}
+    return {UserbotSettings.variable("triggers"): Trigger.PRIVATE, **reaction}
