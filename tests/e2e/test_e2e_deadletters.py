@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -37,12 +38,16 @@ async def deadletters(url: str, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-async def given_up(log: JetStreamLog, request_id: RequestId) -> None:
-    """As a worker gives up."""
+async def given_up(log: JetStreamLog, request_id: RequestId, speaker: str = "") -> None:
+    """As a worker gives up; with a `speaker` as if it had been asked in a group."""
     async with asyncio.timeout(20):
         while (request := await log.find(Channel.REQUESTS, request_id)) is None:  # noqa: ASYNC110 - a stream
             await asyncio.sleep(0.02)
-    await log.publish(Channel.DEADLETTERS, dead_letter_of(request, OUTCOME))
+    data = request.data()
+    assert isinstance(data, GenerationRequested)
+    turns = tuple(turn.model_copy(update={"speaker": speaker}) for turn in data.turns)
+    asked = replace(request, body=data.model_copy(update={"turns": turns}).model_dump_json().encode())
+    await log.publish(Channel.DEADLETTERS, dead_letter_of(asked, OUTCOME))
     failed = GenerationFailed(request_id=str(request_id), reason=OUTCOME.reason)
     await log.publish(Channel.REPLIES, Event.of(failed, source="/test", time=datetime.now(UTC)))
 
@@ -55,7 +60,7 @@ async def test_a_dead_letter_is_listed_shown_and_asked_again(make_product) -> No
     request_id = RequestId(str(product.owner.id), str(visitor.id), str(question.id))
     async with connect(product.nats.url, name="test") as js:
         log = JetStreamLog(js)
-        await given_up(log, request_id)
+        await given_up(log, request_id, speaker="Анна")
         await product.until(lambda: product.answers(visitor))
         code, listed, _ = await deadletters(product.nats.url, "list")
         assert code == 0
@@ -63,7 +68,7 @@ async def test_a_dead_letter_is_listed_shown_and_asked_again(make_product) -> No
         assert row[:3] == [str(request_id), "attempts_exhausted", "5"]
         code, shown, _ = await deadletters(product.nats.url, "show", str(request_id))
         assert code == 0
-        assert "user: трудный вопрос" in shown
+        assert "user Анна: трудный вопрос" in shown
         assert "persona: Ты Мария." in shown
         assert "header traceparent" in shown
 
@@ -74,6 +79,7 @@ async def test_a_dead_letter_is_listed_shown_and_asked_again(make_product) -> No
         assert await log.find(Channel.DEADLETTERS, request_id) is None
         again = await log.find(Channel.REQUESTS, request_id.next_revision())
         assert again.data().persona == "Ты Мария."
+        assert again.data().turns[-1].speaker == "Анна"
     assert product.answers(visitor) == [phrases.failure("ru", OUTCOME.reason), "трудный вопрос"]
     code, _, said = await deadletters(product.nats.url, "resend", str(request_id))
     assert code == 1
