@@ -54,6 +54,8 @@ class Faults:
     BUSINESS_PEER_USAGE_MISSING or BUSINESS_PEER_INVALID.
     `slice_size`: the most changes that one getDifference or getChannelDifference returns.
     `longest_difference`: of more changes than that getChannelDifference says that they are too many.
+    `names_channels`: getDifference tells of each supergroup and channel with new messages that too much has changed
+    there, which clients report; False: it does not, and clients have to ask for each by themselves.
     `unknown_reply`: the error for a reply to a message that does not exist, REPLY_MESSAGE_ID_INVALID or
     REPLY_TO_INVALID; None: the message is sent without the reply.
     `reaction_updates`: a reaction is told by an updateMessageReactions, which is not counted; `reaction_edits`: by an
@@ -81,6 +83,7 @@ class Faults:
         self.refuse_repeats = False
         self.slice_size = 100
         self.longest_difference = 100_000
+        self.names_channels = False
         self._planned: list[_Planned] = []
         self._floods: dict[tuple[int, str], float] = {}
         self._lost: Counter[tuple[int, str]] = Counter()

@@ -6,7 +6,9 @@ from typing import Any
 from edge.sandbox import render, render_groups
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
+from edge.sandbox.groups import Group
 from edge.sandbox.message_box import BotChange, BoxEvent, New, Stopped
+from edge.sandbox.peers import bare_id
 from edge.sandbox.tl import TLObject, functions, types
 
 
@@ -27,7 +29,8 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
             **_parts(call, []), intermediate_state=state_of(call, query.pts, query.qts)
         )
     missed, by_qts = box.since(query.pts), box.since_qts(query.qts)
-    if not missed and not by_qts:
+    channels = _changed_channels(call, query.date) if call.faults.names_channels else []
+    if not missed and not by_qts and not channels:
         return types.updates.DifferenceEmpty(date=call.state.now, seq=1)
     page = missed[: call.faults.slice_size]
     rest = by_qts[: min(call.faults.slice_size - len(page), getattr(query, "qts_limit", None) or len(by_qts))]
@@ -35,6 +38,8 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
     if len(page) + len(rest) < len(missed) + len(by_qts):
         pts, qts = page[-1].pts if page else query.pts, rest[-1].qts if rest else query.qts
         return types.updates.DifferenceSlice(**parts, intermediate_state=state_of(call, pts, qts))
+    parts["other_updates"] += [types.UpdateChannelTooLong(channel_id=bare_id(group.id)) for group in channels]
+    parts["chats"] += render_groups.chats(call.state, call.me, [group.id for group in channels])
     return types.updates.Difference(**parts, state=state_of(call))
 
 
@@ -44,6 +49,12 @@ def state_of(call: Call, pts: int | None = None, qts: int | None = None) -> type
     unread = 0 if call.me.bot else box.unread().total()
     qts = box.qts if qts is None else qts
     return types.updates.State(pts=pts or box.pts, qts=qts, date=call.state.now, seq=1, unread_count=unread)
+
+
+def _changed_channels(call: Call, date: int) -> list[Group]:
+    """Return the user's channels in which something was written from `date` on."""
+    own = [group for group in call.state.groups.values() if call.me.id in group.members]
+    return [group for group in own if group.box and any(one.date >= date for one in group.box.messages.values())]
 
 
 def _parts(call: Call, events: list[BoxEvent], by_qts: Sequence[Stopped | BotChange] = ()) -> dict[str, Any]:

@@ -165,6 +165,17 @@ async def test_too_many_changes_are_told_without_them(telegram, group, members):
     assert (told.channel_id, told.pts) == (bare_id(group.id), telegram.pts(group.id))
 
 
+async def test_the_accounts_own_difference_has_nothing_of_the_group_but_may_name_it(telegram, group, members, vera):
+    anna, _ = members
+    telegram.send(vera.id, group.id, "missed")
+    query = functions.updates.GetDifference(pts=telegram.pts(anna.account.id), date=group.date, qts=0)
+    assert isinstance(await anna.invoke(query), types.updates.DifferenceEmpty)
+    telegram.faults.names_channels = True
+    named = await anna.invoke(query)
+    assert ([one.channel_id for one in named.other_updates], named.chats[0].title) == ([bare_id(group.id)], "Readers")
+    assert type(named.other_updates[0]) is types.UpdateChannelTooLong
+
+
 async def test_dialogs_and_full_channels_have_the_pts(telegram, group, members, vera):
     anna, boris = members
     telegram.send(vera.id, anna.account.id, "private")
