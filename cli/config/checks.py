@@ -52,6 +52,7 @@ def _errors_on_use(settings: Settings) -> Iterator[str]:
         yield from _errors_of(partial(_rabbitmq, settings))
     if isinstance(settings, UserbotSettings):
         yield from _errors_of(partial(getattr, settings, "session_file"))
+        yield from _errors_of(partial(_texts, settings))
     if not is_sdk_disabled():
         yield from _errors_of(check_numbers)
         for signal in ("TRACES", "METRICS"):
@@ -64,6 +65,14 @@ def _rabbitmq(settings: RabbitMQSettings) -> None:
     except ModuleNotFoundError:
         return
     parse_url(settings.rabbitmq_url)
+
+
+def _texts(settings: UserbotSettings) -> None:
+    try:
+        from edge.userbot.texts.own import own_texts  # noqa: PLC0415 - the library of texts may not be installed
+    except ModuleNotFoundError:
+        return
+    own_texts(settings)
 
 
 def _errors_of(use: Callable[[], object]) -> Iterator[str]:

@@ -27,7 +27,7 @@ def _problem(place: Place, value: object, known: Iterable[Place], elsewhere: Map
     if place in elsewhere:
         return f"{place} has no effect here; set {elsewhere[place]} in .env or the environment"
     if not place.table and isinstance(value, dict):
-        table = nearest(place.key, {*TABLES, "contacts"})
+        table = nearest(place.key, {*TABLES, "contacts", "texts"})
         return f"there is no table {_shown(place)}{did_you_mean(table) or LISTED}"
     if place.key in TABLES and not place.table:
         return f"{place} is a table; write its settings below [{place}]"

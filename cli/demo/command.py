@@ -16,7 +16,7 @@ from rich.console import Console
 from cli.demo import business, twin
 from cli.demo.business import ChatWithBusiness, add_bot, require_business
 from cli.demo.chat import DemoChat
-from cli.demo.environment import edge_environment, owners_environment, twins_environment
+from cli.demo.environment import edge_environment, link_texts, owners_environment, twins_environment
 from cli.demo.nats_server import EmbeddedServer
 from cli.demo.owner import HOW, ChatWithOwner
 from cli.demo.processes import CommandProcess, run_once, running
@@ -30,6 +30,8 @@ from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import Chats, open_chats
+from edge.userbot.texts.installed import installed
+from edge.userbot.texts.own import own_texts
 from events import toml_file
 from events.errors import SettingsError
 from events.jetstream.connection import connect as connect_nats
@@ -111,6 +113,7 @@ async def _running_product(
         session.unlink(missing_ok=True)
         await run_all(run_once("model"), *([] if bot else [signed_in_session(telegram, OWNER_PHONE, session=session)]))
         userbot = UserbotSettings.read(api_id=API_ID, api_hash=API_HASH)
+        link_texts(directory)
         environment = {
             # Their working directory is `directory`, so paths in `.env` or the environment are made absolute.
             **GenerateSettings.read().variables_for_child(),
@@ -132,6 +135,7 @@ async def _running_product(
         answering = "a bot for business connections" if bot else "the userbot"
         _print_status(f"starting {answering} and a generate function; their logs are in {directory}")
         async with _chats(nats.url, str(owner.id), clock) as chats, AsyncExitStack() as stack:
+            stack.enter_context(installed(own_texts(userbot)))
             for account in (visitor, owner):
                 await chats.change(str(account.id), without_messages)
             await stack.enter_async_context(running(*processes, within=STOP_WITHIN))

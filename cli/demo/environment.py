@@ -5,6 +5,7 @@ from pathlib import Path
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.texts.files import OWN, own_folder
 from edge.userbot.triggers import Trigger
 
 
@@ -24,6 +25,17 @@ def edge_environment(telegram: Sandbox, session: Path, directory: Path, *, token
         "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
         "USERBOT_MAX_WITHOUT_PREFIX_PER_HOUR": "0",
     }
+
+
+def link_texts(directory: Path) -> None:
+    """Have a process in `directory` find the owner's catalogues there."""
+    theirs, link = own_folder(), directory / OWN
+    if theirs == link:
+        return
+    if link.is_symlink():
+        link.unlink()
+    if theirs.is_dir():
+        link.symlink_to(theirs)
 
 
 def owners_environment() -> dict[str, str]:

@@ -33,6 +33,8 @@ from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.session import make_client, started_client
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
+from edge.userbot.texts.installed import installed
+from edge.userbot.texts.own import own_texts
 from events import subjects
 from events.health.keeping import Health, health_file
 from events.jetstream.connection import connect
@@ -69,8 +71,9 @@ async def main(
         )
     clock = SystemClock()
     rules = CurrentRules(settings, read_anew or (lambda: settings))
-    async with health_file(settings.health_file, stop, clock=clock) as health:
-        await until_stopped(stop, _answer(settings, rules, telemetry, health, clock))
+    with installed(own_texts(settings)):
+        async with health_file(settings.health_file, stop, clock=clock) as health:
+            await until_stopped(stop, _answer(settings, rules, telemetry, health, clock))
 
 
 async def _answer(

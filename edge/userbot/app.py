@@ -25,6 +25,8 @@ from edge.userbot.telegram.session import make_client, started_client
 from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_session
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
+from edge.userbot.texts.installed import installed
+from edge.userbot.texts.own import own_texts
 from events import subjects
 from events.errors import SettingsError
 from events.health.keeping import Health, health_file
@@ -57,8 +59,9 @@ async def main(
     """
     clock = SystemClock()
     rules = CurrentRules(settings, read_anew or (lambda: settings))
-    async with health_file(settings.health_file, stop, clock=clock) as health:
-        await until_stopped(stop, _attend(settings, rules, telemetry, health, clock))
+    with installed(own_texts(settings)):
+        async with health_file(settings.health_file, stop, clock=clock) as health:
+            await until_stopped(stop, _attend(settings, rules, telemetry, health, clock))
 
 
 async def _attend(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from edge.userbot.rule_values import Persona, TriggerEntries
-from edge.userbot.rules import Language, Override
+from edge.userbot.rule_values import Language, Persona, TriggerEntries
+from edge.userbot.rules import Override
 from edge.userbot.text import strip_invisible, trim
 from edge.userbot.triggers import Triggers
 from events.schema import MAX_NEW_TOKENS

@@ -1,17 +1,19 @@
-"""Values of settings that are lists of people or of times, a time zone and a persona, as the owner writes them."""
+"""Values of settings as the owner writes them: people, times, a time zone, a persona, a language, texts."""
 
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, GetCoreSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from edge.userbot.delays import Delay
 from edge.userbot.people import entry
 from edge.userbot.quiet_hours import QuietHours, time_zone
 from edge.userbot.text import clean, trim
+from edge.userbot.texts.files import languages
 from edge.userbot.triggers import entry as trigger
 from events.setting_problems import UNKNOWN_KEY
+from events.settings import Json
 
 MAX_PERSONA = 2000
 """Characters: about 500 tokens, half of what a worker reads by default."""
@@ -53,6 +55,17 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _language(tag: str) -> str:
+    if tag not in (known := languages()):
+        listed = " or ".join(map(repr, known))
+        raise PydanticCustomError("language", "input should be {languages}", {"languages": listed})
+    return tag
+
+
+def _choices(texts: object) -> object:
+    return [texts] if isinstance(texts, str) else texts
+
+
 def _persona(text: str) -> str:
     """Return `text` without control characters and white space around it; nothing if none of it can be seen."""
     text = trim(clean(text))
@@ -77,4 +90,9 @@ DelayText = Annotated[str, AfterValidator(_delay)]
 Spans = Annotated[tuple[QuietHours, ...], _Parts(QuietHours.parse)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 """The name of one in the IANA database."""
+Language = Annotated[str, AfterValidator(_language)]
+"""One that there are texts in."""
+_Choices = Annotated[tuple[str, ...], BeforeValidator(_choices), Field(min_length=1)]
+OwnTexts = Annotated[dict[str, Annotated[dict[str, _Choices], Json()]], Json()]
+"""Texts by language and name: one, or several to choose from."""
 Persona = Annotated[str, AfterValidator(_persona)]

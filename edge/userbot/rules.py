@@ -13,9 +13,6 @@ from edge.userbot.quiet_hours import QuietHours
 from edge.userbot.triggers import NO_TRIGGERS, Triggers
 
 DEFAULT_PREFIX = "Тимоха,"
-
-
-Language = Literal["ru", "en"]
 Approve = Literal["off", "all", "new", "listed"]
 """Whose answers are sent only if the owner approves them."""
 
@@ -28,7 +25,7 @@ class Override:
     """
 
     persona: str | None = None
-    only_locale: Language | None = None
+    only_locale: str | None = None
     prefix: str | None = None
     max_new_tokens: int | None = None
     live: bool | None = None
@@ -40,7 +37,7 @@ class Override:
 class Rules:
     """The settings that decide what becomes of a message.
 
-    `locale`: for users whose language has no phrases. `live`: show answers while they are written.
+    `locale`: for users whose language has no texts. `live`: show answers while they are written.
     `max_answers`: in a chat and minute, 0 for no limit. `names`: the account's usernames in lower case.
     `owner_pause`: how long a chat gets no answers after its owner has written there.
     `persona`: who answers, for the model. `max_new_tokens`: of an answer, None for the sampling settings.
@@ -62,7 +59,7 @@ class Rules:
     when_busy: Literal["ignore", "queue"] = "ignore"
     deadline: timedelta = timedelta(seconds=120)
     catch_up_window: timedelta = timedelta(minutes=10)
-    locale: Language = "ru"
+    locale: str = "ru"
     live: bool = False
     max_answers: int = 20
     names: Set[str] = frozenset()
@@ -73,7 +70,7 @@ class Rules:
     approve_list: People = NO_LIST
     approve_for: timedelta = timedelta(hours=1)
     approve_expired: Literal["drop", "send"] = "drop"
-    only_locale: Language | None = None
+    only_locale: str | None = None
     overrides: Mapping[str, Override] = field(default_factory=dict)
     allow: People = NO_LIST
     deny: People = NO_LIST

@@ -9,7 +9,17 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.userbot.contacts import MAX_PREFIX, Contacts, Prefix
-from edge.userbot.rule_values import MAX_PERSONA, DelayText, Entries, Persona, Spans, TimeZone, TriggerEntries
+from edge.userbot.rule_values import (
+    MAX_PERSONA,
+    DelayText,
+    Entries,
+    Language,
+    OwnTexts,
+    Persona,
+    Spans,
+    TimeZone,
+    TriggerEntries,
+)
 from edge.userbot.rules import DEFAULTS, Approve
 from events.errors import SettingsError
 from events.schema import Sampling
@@ -43,8 +53,9 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         SecretStr("timokha.session"), description="a session file, created at the first start, or a session string"
     )
     prefix: Prefix = Field(DEFAULTS.prefix, description=f"what a question starts with, 1 to {MAX_PREFIX} characters")
-    language: Literal["ru", "en"] = Field(
-        DEFAULTS.locale, description="ru or en, for users whose language is neither or unknown"
+    language: Language = Field(
+        DEFAULTS.locale,
+        description="ru, en or another language that there are texts in, for users whose own has none or is unknown",
     )
     when_busy: Literal["ignore", "queue"] = Field(
         DEFAULTS.when_busy,
@@ -178,6 +189,12 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         validation_alias="TIMOKHA_CONTACTS",
         description="what is different for one person, as JSON by id or @username, of persona, language, prefix, "
         'max_new_tokens, live, approve and triggers, e.g. {"@anna": {"language": "en", "live": true}}',
+    )
+    texts: OwnTexts = Field(
+        {},
+        validation_alias="TIMOKHA_TEXTS",
+        description="your own wording of what the userbot says, as JSON by language and name of the line, e.g. "
+        '{"en": {"deleted": "All forgotten.", "thinking": ["Hm…", "One moment…"]}}',
     )
     telegram_server: str | None = Field(
         None, description="host:port of an MTProto server to use instead of Telegram's, e.g. the sandbox"

@@ -179,7 +179,7 @@ async def test_two_persons_chats_have_nothing_in_common(office: Office) -> None:
     office.orders(boris, "/deny @somebody")
     office.orders(boris, "/status")
     await office.product.until(lambda: len(office.told(boris)) == 3)
-    assert "Ответов сегодня: 1." in office.told(boris)[2]
+    assert "Сегодня: 1 ответ." in office.told(boris)[2]
     office.orders(anna, "/allow")
     await office.product.until(lambda: len(office.told(anna)) == 2)
     assert "somebody" not in office.told(anna)[1]

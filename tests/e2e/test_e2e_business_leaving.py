@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from edge.business.phrases import how_to_connect
 from edge.sandbox.business_types import HAS_BUSINESS
 from edge.sandbox.state import Account
-from edge.userbot.owner.phrases import words
+from edge.userbot.owner.phrases import disconnected
 from events import subjects
 from events.jetstream.addresses import Access
 from events.jetstream.api import subjects_of
@@ -22,7 +22,7 @@ from tests.conftest import Guarded
 from tests.e2e.conftest import THINKING, WAIT, Product, product
 
 pytestmark = pytest.mark.skipif(not HAS_BUSINESS, reason="pyrogram knows no business connections; kurigram does")
-DONE = words("ru").disconnected
+DONE = disconnected("ru")
 
 
 def access(guarded: Guarded, user: str) -> Access:

@@ -2,10 +2,10 @@
 
 from edge.userbot import phrases as chat_phrases
 from edge.userbot.owner import phrases
-from edge.userbot.owner.orders import ALL
+from edge.userbot.owner.orders import ALL, Help, Unknown
 from tests.e2e.conftest import product as opened
 
-WORDS = phrases.words("en")
+HELP = phrases.how_to_order("en", Help())
 ENGLISH = {"USERBOT_LANGUAGE": "en"}
 
 
@@ -39,7 +39,7 @@ async def test_notes_are_left_alone_and_what_looks_like_a_command_gets_one_line(
     await product.until(lambda: len(product.saved()) == 5)
     product.order("/pause soon")
     await product.until(lambda: len(product.saved()) == 7)
-    assert product.saved()[4] == WORDS.unknown
+    assert product.saved()[4] == phrases.how_to_order("en", Unknown())
     assert product.saved()[6].startswith("I can't read this command")
 
 
@@ -55,7 +55,7 @@ async def test_the_queue_names_who_asks_and_cancelling_leaves_nothing_in_the_cha
     product.order("/cancel")
     await product.until(lambda: len(product.saved()) == 4 and not product.written(visitor))
     _, queue, _, cancelled = product.saved()
-    assert queue.splitlines()[0] == "Questions in work: 2"
+    assert queue.splitlines()[0] == "In work: 2 questions"
     assert "Visitor 0001" in queue
     assert "cancel all" in queue
     assert "/" not in queue
@@ -101,7 +101,7 @@ async def test_an_order_from_while_no_userbot_ran_is_obeyed_once(make_product) -
     product.order("/resume")
     await product.until(lambda: len(product.saved()) == 4)
     assert product.saved()[1::2] == [
-        phrases.paused("en", ALL, WORDS.until_resumed),
+        phrases.paused("en", ALL, "until you send /resume"),
         phrases.resumed("en", ALL),
     ]
 
@@ -121,7 +121,7 @@ async def test_a_bot_obeys_its_owner_alone_and_talks_to_everyone(tmp_path) -> No
             product.says(boss, text)
             await product.until(lambda answered=answered: len(product.answers(boss)) > answered)
         assert product.answers(visitor) == [chat_phrases.help_text("en", "Тимоха,")]
-        assert product.answers(boss)[:3] == [WORDS.help, "раз", chat_phrases.context_length_set("en", 3)]
+        assert product.answers(boss)[:3] == [HELP, "раз", chat_phrases.context_length_set("en", 3)]
         assert product.answers(boss)[3].startswith("Paused: I answer no one until ")
         product.says(visitor, "Тимоха, два")
         await product.logged('"effect": "paused"')

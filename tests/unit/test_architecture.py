@@ -11,13 +11,26 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
-VENDORS = {"aio_pika", "aiormq", "mtproto", "nats", "pamqp", "pyrogram", "tgcrypto", "torch", "transformers"}
+VENDORS = {
+    "aio_pika",
+    "aiormq",
+    "babel",
+    "fluent",
+    "mtproto",
+    "nats",
+    "pamqp",
+    "pyrogram",
+    "tgcrypto",
+    "torch",
+    "transformers",
+}
 
 VIOLATIONS = {
     "Dependencies point inward": ("events/bad.py", "import observability"),
     "Telegram's libraries": ("edge/userbot/bad.py", "import pyrogram.raw"),
     "The model libraries": ("functions/bad.py", "def load():\n    import torch"),
     "NATS stays": ("edge/bad_too.py", "from nats.js import JetStreamContext"),
+    "Project Fluent": ("edge/userbot/worse.py", "from fluent.runtime import FluentBundle"),
     "RabbitMQ's client": ("bridge/bad.py", "import aio_pika"),
 }
 

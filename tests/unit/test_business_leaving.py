@@ -10,7 +10,7 @@ import pytest
 from edge.business.kept import GRACE, Kept
 from edge.business.leaving import LATE
 from edge.userbot.chat.incoming import Press
-from edge.userbot.owner.phrases import words
+from edge.userbot.owner.phrases import disconnected
 from events.event import Event
 from events.ids import RequestId
 from events.schema import FinishReason, GenerationCompleted
@@ -21,7 +21,7 @@ from tests.unit.business_places import CHAT, OTHER, PERSON, Life, Places
 SECRET = "a secret"
 ASKED = 1011
 """A question's id. The person's account numbers it, and has far more messages than the bot, which numbers orders."""
-DONE = words("en").disconnected
+DONE = disconnected("en")
 NOTHING = {"records": [], "marks": [], "events": []}
 
 

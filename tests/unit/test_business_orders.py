@@ -8,7 +8,8 @@ import pytest
 from edge.business.leaving import PersonsDeparture
 from edge.userbot.chat.record import Order
 from edge.userbot.driving.orders import Orders
-from edge.userbot.owner.phrases import words
+from edge.userbot.owner import phrases
+from edge.userbot.owner.orders import ALL
 from tests.unit.business_places import CHAT, OTHER, PERSON, Life, Places
 
 LATER = 10
@@ -48,7 +49,7 @@ def test_cancelling_drops_what_was_asked_before_whatever_the_ids_are(virtually, 
         order = Order(message_id=order_id, text="/cancel", date=places.now)
         await places.retrying.clock.sleep(timedelta(seconds=LATER))
         await life.asks("old", OTHER, 1012, "bot, after")
-        assert await carry_out(life, order) == words("en").cancelled
+        assert await carry_out(life, order) == phrases.cancelled("en", ALL)
         assert await asked(life) == [1012]
 
     run(virtually, story)
@@ -59,7 +60,7 @@ def test_who_disconnects_is_asked_nothing_more_whatever_the_ids_and_dates_are(vi
         order = Order(message_id=20, text="/disconnect", date=places.now)
         await places.retrying.clock.sleep(timedelta(seconds=LATER))
         await life.asks("old", CHAT, 1011, "bot, hello")
-        assert await carry_out(life, order) == words("en").disconnected
+        assert await carry_out(life, order) == phrases.disconnected("en")
         assert await asked(life) == []
 
     run(virtually, story)
@@ -72,11 +73,11 @@ def test_an_old_order_to_disconnect_does_not_end_a_connection_made_after_it(virt
         await life.connects(places.connection("old", is_enabled=False))
         await life.connects(places.connection("new"))
         await life.asks("new", CHAT, 1011, "bot, hello")
-        assert await carry_out(life, order) == words("en").connected_again
+        assert await carry_out(life, order) == phrases.connected_again("en")
         kept = await places.kept()
         assert (kept.connection_id, kept.answers, await asked(life)) == ("new", True, [1011])
         again = order.model_copy(update={"message_id": 21, "date": places.now})
-        assert await carry_out(life, again) == words("en").disconnected
+        assert await carry_out(life, again) == phrases.disconnected("en")
         assert not (await places.kept()).answers
 
     run(virtually, story)

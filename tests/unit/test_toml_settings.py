@@ -183,7 +183,7 @@ def test_contacts_can_be_a_variable_as_well_and_then_the_files_do_not_count(writ
             "contacts: anna is 'anna'; value error, it takes an id, or a username",
         ),
         ("[contacts.'@a']\nlive = 1\n", "contacts: @a.live is 1; input should be a valid boolean"),
-        ("[contacts.'@a']\nlanguage = 'de'\n", "contacts: @a.language is 'de'; input should be 'ru' or 'en'"),
+        ("[contacts.'@a']\nlanguage = 'de'\n", "contacts: @a.language is 'de'; input should be 'en' or 'ru'"),
         ("[contacts.'@a']\nmax_new_tokens = 0\n", "contacts: @a.max_new_tokens is 0; input should be greater"),
         ("[contacts.'@a']\nprefix = ' '\n", "contacts: @a.prefix is ' '; "),
         ("[contacts.'@a']\nlanguag = 'ru'\n", "contacts: in @a there is no 'languag' (did you mean language?)"),

@@ -11,7 +11,7 @@ from edge.userbot.chat.policy import BY_FLOOD, FOR_EVER, Policy, deny, pause
 from edge.userbot.chat.record import AnswerText, ChatRecord, Current, Question, Rate
 from edge.userbot.formatting.messages import split
 from edge.userbot.owner import phrases, reports
-from edge.userbot.owner.orders import ALL, COMMANDS, Help, Misused, parse_order
+from edge.userbot.owner.orders import ALL, COMMANDS, Help, Misused, Unknown, parse_order
 from edge.userbot.people import People
 from edge.userbot.quiet_hours import QuietHours
 from edge.userbot.rules import Rules
@@ -33,22 +33,21 @@ def answering(asked: Question, chat: str = "2", **more: object) -> ChatRecord:
 
 
 def everything_said(locale: str) -> list[str]:
-    words = phrases.words(locale)
     until = phrases.until(locale, FOR_EVER, since=NOW, zone=UTC)
     return [
-        words.help,
-        words.unknown,
-        words.too_many,
-        words.failed,
-        words.unreadable_policy,
-        words.no_such_chat.format(chat="@ann"),
-        words.unreadable_chat.format(chat="2"),
-        words.not_now.format(chat="@ann"),
-        words.allowed.format(who="@ann, 2"),
-        words.denied.format(who="@ann, 2"),
-        words.full.format(most=1000),
-        words.disconnected,
-        words.connected_again,
+        phrases.how_to_order(locale, Help()),
+        phrases.how_to_order(locale, Unknown()),
+        phrases.too_many(locale),
+        phrases.failed(locale),
+        phrases.unreadable_policy(locale),
+        phrases.no_such_chat(locale, "@ann"),
+        phrases.unreadable_chat(locale, "2"),
+        phrases.not_now(locale, "@ann"),
+        phrases.allowed(locale, ["@ann", "2"]),
+        phrases.denied(locale, ["@ann", "2"]),
+        phrases.full(locale),
+        phrases.disconnected(locale),
+        phrases.connected_again(locale),
         phrases.how_to_order(locale, Help(), may_leave=True),
         *(phrases.how_to_order(locale, Misused(name), may_leave=True) for name in COMMANDS),
         *(phrases.paused(locale, chat, until) for chat in (ALL, "2")),
@@ -78,7 +77,7 @@ def test_help_lists_every_command(locale: str) -> None:
 def test_an_accounts_only_owner_has_nothing_to_disconnect(locale: str) -> None:
     assert "/disconnect" not in phrases.how_to_order(locale, Help())
     for text in ("/disconnect", "/disconnect now"):
-        assert phrases.how_to_order(locale, parse_order(text)) == phrases.words(locale).unknown
+        assert phrases.how_to_order(locale, parse_order(text)) == phrases.how_to_order(locale, Unknown())
     assert "/disconnect" in phrases.how_to_order(locale, parse_order("/disconnect now"), may_leave=True)
 
 
@@ -109,7 +108,7 @@ def test_the_queue_shows_who_asks_the_start_of_the_question_and_its_state() -> N
         "5": ChatRecord(),
     }
     assert reports.queue(records, ENGLISH).splitlines() == [
-        "Questions in work: 4",
+        "In work: 4 questions",
         f"• Ann (@ann), 2: “{'x' * 59}…”, being answered",
         "• Ann (@ann), 2: “line after line”, waiting",
         "• chat 3: “yes?”, being sent",
@@ -127,7 +126,7 @@ def test_a_long_queue_ends_in_how_many_more_there_are() -> None:
     report = reports.queue(records, ENGLISH)
     *shown, last = report.splitlines()[1:]
     assert split(report) == [report]
-    assert last == f"… and {199 - len(shown)} more"
+    assert last == f"… and {199 - len(shown)} more questions"
     assert len(shown) > 20
 
 
@@ -148,9 +147,9 @@ def test_the_status_tells_pauses_quiet_hours_and_counts() -> None:
         "Timokha 0.1",
         "Paused: I answer no one until 17:00.",
         "Quiet hours: 23:00-07:30 (UTC+03:00).",
-        "Being answered: 1. Waiting: 1. For you to approve: 1.",
-        "Answers today: 3.",
-        "Paused chats: 1",
+        "Being answered: 1 question. Waiting: 1 question. For you to approve: 1 draft.",
+        "Today: 3 answers.",
+        "Paused: 1 chat",
         "• chat 3 until 28.11.2026 15:00",
     ]
 
@@ -173,7 +172,7 @@ def test_the_status_says_whether_there_is_a_pause_and_why(policy: Policy, line: 
 
 def test_a_status_names_ten_paused_chats_at_most() -> None:
     records = {str(chat): ChatRecord(paused_until=FOR_EVER) for chat in range(10, 25)}
-    assert reports.status(records, ENGLISH, NOW, version="0.1").splitlines()[-1] == "… and 5 more"
+    assert reports.status(records, ENGLISH, NOW, version="0.1").splitlines()[-1] == "… and 5 more chats"
 
 
 def test_the_limits_are_those_in_force_and_what_is_used() -> None:
@@ -182,9 +181,9 @@ def test_the_limits_are_those_in_force_and_what_is_used() -> None:
     )
     assert reports.limits(rules, NOW).splitlines() == [
         "Limits:",
-        "• answers in a chat and minute: 20",
-        "• answers in a chat and day: no limit",
-        "• answers a day in all chats: 50, 7 so far today",
+        "• in a chat and minute: 20 answers at most",
+        "• in a chat and day: no limit",
+        "• a day in all chats: 50 answers at most, 7 answers so far today",
         "• quiet hours: none",
     ]
 

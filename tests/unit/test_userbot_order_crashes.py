@@ -21,7 +21,7 @@ from edge.userbot.driving.ports import Ports
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.intake.own_intake import OwnIntake
 from edge.userbot.owner import phrases
-from edge.userbot.owner.orders import ALL
+from edge.userbot.owner.orders import ALL, Help, Unknown
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords
@@ -34,7 +34,6 @@ from tests.fuses import Fuse, Fused
 ACCOUNT, CHAT, OTHER = "1", "2", "3"
 RETRYING = Retrying(SystemClock(), Random())
 RULES = Rules(locale="en")
-WORDS = phrases.words("en")
 ALWAYS = phrases.until("en", FOR_EVER, since=datetime.now(UTC), zone=UTC)
 
 
@@ -150,7 +149,7 @@ class Scenario:
 SCENARIOS = {
     "reports": Scenario(
         ("/status", "/queue", "/limits", "/help", "/allow"),
-        ("Timokha", "Questions in work: 2", "Limits:", WORDS.help, "I answer:"),
+        ("Timokha", "In work: 2 questions", "Limits:", phrases.how_to_order("en", Help()), "I answer:"),
     ),
     "a pause of all": Scenario(("/pause",), (phrases.paused("en", ALL, ALWAYS),), paused=True),
     "a pause of all that ends": Scenario(
@@ -183,11 +182,13 @@ SCENARIOS = {
     ),
     "lists": Scenario(
         ("/deny @eve 7", "/allow 7"),
-        (WORDS.denied.format(who="@eve, 7"), WORDS.allowed.format(who="7")),
+        (phrases.denied("en", ["@eve", "7"]), phrases.allowed("en", ["7"])),
         denied=("@eve",),
     ),
-    "a chat that does not exist": Scenario(("/pause @nobody",), (WORDS.no_such_chat.format(chat="@nobody"),)),
-    "what can't be read": Scenario(("/pause soon", "/what"), ("I can't read this command", WORDS.unknown)),
+    "a chat that does not exist": Scenario(("/pause @nobody",), (phrases.no_such_chat("en", "@nobody"),)),
+    "what can't be read": Scenario(
+        ("/pause soon", "/what"), ("I can't read this command", phrases.how_to_order("en", Unknown()))
+    ),
 }
 
 
@@ -279,7 +280,7 @@ async def test_a_look_up_that_telegram_refuses_for_now_holds_up_no_other_order()
     async with asyncio.timeout(15):
         await comes_to_rest(places)
     await edge.die()
-    assert places.telegram.answers() == [WORDS.not_now.format(chat="@ann"), phrases.paused("en", ALL, ALWAYS)]
+    assert places.telegram.answers() == [phrases.not_now("en", "@ann"), phrases.paused("en", ALL, ALWAYS)]
 
 
 async def test_a_chat_whose_record_cannot_be_read_is_named_and_holds_up_no_other() -> None:
@@ -295,7 +296,7 @@ async def test_a_chat_whose_record_cannot_be_read_is_named_and_holds_up_no_other
         while len(places.telegram.answers()) < 4:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.002)
     await edge.die()
-    assert places.telegram.answers()[:2] == [WORDS.unreadable_chat.format(chat="2"), phrases.cancelled("en", ALL)]
+    assert places.telegram.answers()[:2] == [phrases.unreadable_chat("en", "2"), phrases.cancelled("en", ALL)]
     assert (await places.chats.load(OTHER)).current is None
 
 
@@ -310,8 +311,8 @@ async def test_a_policy_that_cannot_be_read_is_started_afresh_by_resume_alone() 
         await comes_to_rest(places)
     await edge.die()
     assert places.telegram.answers() == [
-        WORDS.unreadable_policy,
-        WORDS.unreadable_policy,
+        phrases.unreadable_policy("en"),
+        phrases.unreadable_policy("en"),
         phrases.resumed("en", ALL),
-        WORDS.denied.format(who="@eve"),
+        phrases.denied("en", ["@eve"]),
     ]

@@ -58,11 +58,11 @@ class Orders:
     async def carry_out(self, order: Order) -> str:
         """Carry out `order`, and return the line that answers it."""
         rules = replace(self._ports.rules(), policy=await self._chats.policy.load())
-        parsed, departure, words = parse_order(order.text), self._ports.departure, phrases.words(rules.locale)
+        parsed, departure = parse_order(order.text), self._ports.departure
         log.info("order.taken_up", message=order.message_id, order=type(parsed).__name__)
         match parsed:
             case Disconnect() if departure:
-                return await self._disconnect(departure, order, words)
+                return await self._disconnect(departure, order, rules.locale)
             case Help() | Misused() | Unknown() | Disconnect() | None:
                 return phrases.how_to_order(rules.locale, parsed, may_leave=departure is not None)
             case Status() | Queue() | Limits():
@@ -74,12 +74,12 @@ class Orders:
             case Pause() | Resume() | Cancel():
                 return await self._change_chat(parsed, order, rules)
 
-    async def _disconnect(self, departure: Departure, order: Order, words: phrases.Words) -> str:
+    async def _disconnect(self, departure: Departure, order: Order, locale: str) -> str:
         if not await departure.leave(order.date):
-            return words.connected_again
+            return phrases.connected_again(locale)
         # Their thinking lines are withdrawn before the records are gone.
         await self._in_all(lambda chat: self._drop(chat, changes.cancel_everything))
-        return words.disconnected
+        return phrases.disconnected(locale)
 
     async def _report(self, parsed: Status | Queue | Limits, rules: Rules) -> str:
         now = self._clock.now()
@@ -93,31 +93,31 @@ class Orders:
                 return reports.limits(rules, now)
 
     async def _change_lists(self, parsed: Allow | Deny, who: tuple[str, ...], rules: Rules) -> str:
-        words = phrases.words(rules.locale)
+        locale = rules.locale
         change = changes.allow if isinstance(parsed, Allow) else changes.deny
         policy = await self._change_policy(lambda policy: change(policy, who))
         if policy is None:
-            return words.unreadable_policy
+            return phrases.unreadable_policy(locale)
         taken_in = policy.allowed if isinstance(parsed, Allow) else policy.denied
         if not set(who) <= set(taken_in):
-            return words.full.format(most=policies.MAX_ENTRIES)
-        return (words.allowed if isinstance(parsed, Allow) else words.denied).format(who=", ".join(who))
+            return phrases.full(locale)
+        return phrases.allowed(locale, who) if isinstance(parsed, Allow) else phrases.denied(locale, who)
 
     async def _change_all(self, parsed: Pause | Resume | Cancel, order: Order, rules: Rules) -> str:
-        words, now = phrases.words(rules.locale), self._clock.now()
+        locale, now = rules.locale, self._clock.now()
         match parsed:
             case Pause():
                 end = changes.end_of(parsed, order)
                 policy = await self._change_policy(lambda policy: policies.pause(policy, order.date, end, now))
                 if policy is None:
-                    return words.unreadable_policy
+                    return phrases.unreadable_policy(locale)
                 return self._paused(ALL, policy.paused_until, order, rules)
             case Resume():
                 await self._chats.policy.start_afresh(lambda policy: changes.resume_all(policy, order, now))
-                return words.resumed
+                return phrases.resumed(locale, ALL)
             case Cancel():
                 await self._in_all(lambda chat: self._cancel(chat, order))
-                return words.cancelled
+                return phrases.cancelled(locale, ALL)
 
     async def _in_all(self, change: Callable[[str], Awaitable[None]]) -> None:
         chats = await self._chats.index.chats()
@@ -138,16 +138,16 @@ class Orders:
 
     async def _change_chat(self, parsed: Pause | Resume | Cancel, order: Order, rules: Rules) -> str:
         """Change the record of the chat that the order names."""
-        words, name = phrases.words(rules.locale), parsed.chat
+        locale, name = rules.locale, parsed.chat
         try:
             chat = await self._ports.messenger.find_chat(name) if name.startswith("@") else name
             if chat is None:
-                return words.no_such_chat.format(chat=name)
+                return phrases.no_such_chat(locale, name)
             return await self._change_found(parsed, chat, order, rules)
         except MessengerError:
-            return words.not_now.format(chat=name)
+            return phrases.not_now(locale, name)
         except UnreadableRecord:
-            return words.unreadable_chat.format(chat=name)
+            return phrases.unreadable_chat(locale, name)
 
     async def _change_found(self, parsed: Pause | Resume | Cancel, chat: str, order: Order, rules: Rules) -> str:
         locale, now = rules.locale, self._clock.now()

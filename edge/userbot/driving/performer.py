@@ -39,7 +39,7 @@ from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.ports import Ports
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.owner.orders import parse_order
-from edge.userbot.owner.phrases import words
+from edge.userbot.owner.phrases import failed
 from edge.userbot.owner.receiving import finish_order
 from edge.userbot.storage.chats import Transition
 from events.errors import MalformedEvent, TimokhaError, TransportError
@@ -160,7 +160,7 @@ class Performer:
             case Withdraw(message_id):
                 await self._change_or_drop_history(lambda record: drop_withdrawal(record, message_id))
             case CarryOut(order):
-                answer = words(self._ports.rules().locale).failed
+                answer = failed(self._ports.rules().locale)
                 await self._change_or_drop_history(lambda record: finish_order(record, order, answer))
             case TakeUp():
                 await self._change_or_drop_history(progress.skip_waiting_question)

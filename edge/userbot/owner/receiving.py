@@ -76,7 +76,7 @@ def start_afresh(record: ChatRecord, message: OwnMessage, rules: Rules) -> Decis
 
 def _with_overflow(record: ChatRecord, message: OwnMessage, rules: Rules) -> ChatRecord:
     """Return `record` with one line for all orders for which there is no room, if there is room for that."""
-    line = phrases.words(rules.locale).too_many
+    line = phrases.too_many(rules.locale)
     # One place stays free for the answer to the order that is being carried out.
     if len(record.notices) >= MAX_NOTICES - 1 or any(notice.text == line for notice in record.notices):
         return record
