@@ -11,7 +11,7 @@ from edge.userbot.chat.commands import Collect, fold
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.policy import answers_of, is_within
 from edge.userbot.chat.policy import is_paused as are_all_paused
-from edge.userbot.chat.record import MAX_HEARD, ChatRecord, Heard, Rate
+from edge.userbot.chat.record import MAX_HEARD, Burst, ChatRecord, Heard, Rate
 from edge.userbot.people import People, Person
 from edge.userbot.quiet_hours import is_quiet
 from edge.userbot.rules import Rules
@@ -80,15 +80,17 @@ def is_hour_full(case: Case) -> bool:
 
 def is_repeated(case: Case) -> bool:
     """Return whether the sender has written the same without the prefix, and had an answer, a moment ago."""
-    if not isinstance(case.message.command, Collect):
+    message, window = case.message, case.rules.repeat_window
+    if not isinstance(message.command, Collect):
         return False
-    digest, window = _digest(case.message), case.rules.repeat_window
+    digest = _digest(message.author, message.command.text)
     return any(heard.digest == digest and not has_passed(heard.at, case.now, window) for heard in case.record.heard)
 
 
-def remember(heard: tuple[Heard, ...], message: Incoming, now: datetime) -> tuple[Heard, ...]:
-    """Return `heard` with the text of one more message."""
-    return (*heard, Heard(digest=_digest(message), at=now))[-MAX_HEARD:]
+def remember(heard: tuple[Heard, ...], burst: Burst, now: datetime) -> tuple[Heard, ...]:
+    """Return `heard` with the texts of a burst that gets an answer."""
+    texts = (Heard(digest=_digest(burst.sender, piece.text), at=now) for piece in burst.pieces)
+    return (*heard, *texts)[-MAX_HEARD:]
 
 
 def is_day_full(case: Case) -> bool:
@@ -144,6 +146,6 @@ def _is_hour_over(rate: Rate, now: datetime) -> bool:
     return rate.hour_since is None or has_passed(rate.hour_since, now, HOUR)
 
 
-def _digest(message: Incoming) -> str:
-    """Return what tells a text and its sender from others, however it is written."""
-    return sha256(f"{message.sender.id} {fold(message.text)}".encode(errors="replace")).hexdigest()[:16]
+def _digest(author: str, text: str) -> str:
+    """Return what tells a text and its author from others, however it is written."""
+    return sha256(f"{author} {fold(text)}".encode(errors="replace")).hexdigest()[:16]

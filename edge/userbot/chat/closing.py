@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from edge.userbot.chat.admission import remember
 from edge.userbot.chat.approval import join
 from edge.userbot.chat.bursts import due_burst, question_of, without
 from edge.userbot.chat.own_messages import add_notice
@@ -21,6 +22,7 @@ def close_burst(
     if due is None or due.sender != burst.sender:
         return record
     question, record = question_of(due), without(record, due)
+    record = record.having(heard=remember(record.heard, due, now))
     request_id = RequestId(account, chat, str(question.message_id), question.revision)
     if record.current is None:
         return record.having(current=ask(question, request_id, now + deadline))

@@ -52,6 +52,11 @@ class Incoming:
         return RequestId(self.account, self.chat, str(self.message_id))
 
     @property
+    def author(self) -> str:
+        """Return whose bursts it belongs to. In a private chat there is one person."""
+        return self.sender.id or self.chat
+
+    @property
     def speaker(self) -> str:
         """Return the sender's name for the model, empty outside groups, where it is always the same person."""
         return speaker_name(strip_invisible(self.sender.name)) if is_group(self.chat) else ""

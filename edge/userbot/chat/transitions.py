@@ -192,7 +192,7 @@ def hear(message: Incoming, rules: Rules, *, goes_on: bool = False) -> Command |
 
 
 def _is_meant(record: ChatRecord, message: Incoming, rules: Rules) -> bool:
-    return bool(find_burst(record, _burst_key(message))) or is_triggered(message, rules, record)
+    return bool(find_burst(record, message.author)) or is_triggered(message, rules, record)
 
 
 HELD_BACK: Sequence[tuple[Callable[[admission.Case], bool], Effect]] = (
@@ -206,8 +206,11 @@ HELD_BACK: Sequence[tuple[Callable[[admission.Case], bool], Effect]] = (
     (admission.is_day_of_all_full, Effect.DAY_LIMIT_FOR_ALL),
 )
 """Why a question of an allowed person gets no answer now: the first rule that applies."""
-HELD_BACK_FROM_BURST = HELD_BACK[:4]
-"""Why a message does not become one more piece of a burst. Limits were kept when that began."""
+HELD_BACK_FROM_BURST = HELD_BACK[:3]
+"""Why a message does not become one more piece of a burst.
+
+Limits were kept when that began, and a text that is repeated in a burst gets no second answer anyway.
+"""
 
 
 def _admit(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
@@ -217,7 +220,7 @@ def _admit(record: ChatRecord, command: Command, message: Incoming, rules: Rules
         return _turn_away(record, command, message, rules, now)
     if isinstance(command, Ask | AskHint | Collect):
         case = admission.Case(record, message, rules, now)
-        goes_on = isinstance(command, Ask | Collect) and find_burst(record, _burst_key(message)) is not None
+        goes_on = isinstance(command, Ask | Collect) and find_burst(record, message.author) is not None
         against = HELD_BACK_FROM_BURST if goes_on else HELD_BACK
         if effect := next((effect for applies, effect in against if applies(case)), None):
             return _hold_back(record, effect, message, rules, now)
@@ -342,7 +345,7 @@ def _question(record: ChatRecord, text: str, message: Incoming, rules: Rules, no
 
 def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
     question = _question(record, text, message, rules, now)
-    if find_burst(record, _burst_key(message)):
+    if find_burst(record, message.author):
         return _add_to_burst(record, question, message, rules, now)
     if record.current is None:
         current = ask(question, message.request_id, now + rules.deadline)
@@ -357,26 +360,20 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
 def _collect(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """Take in a message without the prefix: it begins a burst, or is one more piece of its sender's."""
     piece = _question(record, text, message, rules, now)
-    record = record.having(heard=admission.remember(record.heard, message, now))
-    if find_burst(record, _burst_key(message)):
+    if find_burst(record, message.author):
         return _add_to_burst(record, piece, message, rules, now)
-    if not has_room(record, piece, _burst_key(message)):
+    if not has_room(record, piece, message.author):
         return Decision(record, Effect.IGNORED_BUSY)
     delay = rules.delay.at(draw(message, "delay"))
-    return Decision(begin(record, piece, _burst_key(message), rules, now=now, delay=delay), Effect.COLLECTING)
+    return Decision(begin(record, piece, message.author, rules, now=now, delay=delay), Effect.COLLECTING)
 
 
 def _add_to_burst(record: ChatRecord, piece: Question, message: Incoming, rules: Rules, now: datetime) -> Decision:
-    burst = find_burst(record, _burst_key(message))
+    burst = find_burst(record, message.author)
     if burst is None or not has_room(record, piece, burst.sender):
         return Decision(record, Effect.IGNORED_BUSY)
     asks = isinstance(message.command, Ask)
     return Decision(add(record, piece, burst, rules, now=now, asks=asks), Effect.COLLECTED)
-
-
-def _burst_key(message: Incoming) -> str:
-    """Return whose bursts a message belongs to. In a private chat there is one person."""
-    return message.sender.id or message.chat
 
 
 def _room(current: Current, rules: Rules, now: datetime) -> int:
