@@ -163,10 +163,10 @@ def _chat(settings: DemoSettings, bot: Account | None, **parts: Any) -> DemoChat
         chat = ChatWithBusiness(bot=bot.id, **parts)
         chat.connect()
         return chat
-    if settings.twin:
-        _print_status(twin.HOW)
     if settings.owner or settings.twin:
         _print_status(HOW)
+    if settings.twin:
+        _print_status(twin.HOW)
     return (ChatWithTwin if settings.twin else ChatWithOwner if settings.owner else DemoChat)(**parts)
 
 

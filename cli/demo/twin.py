@@ -14,8 +14,8 @@ from edge.userbot.triggers import Trigger, Triggers
 from events.errors import SettingsError
 
 HOW = (
-    "you are the guest, and need no prefix: write some lines in quick succession, which become one question with one"
-    " answer, to the last of them; in a pipe an empty line waits for it"
+    "the guest needs no prefix: lines in quick succession become one question with one answer, to the last"
+    " of them; in a pipe an empty line waits for it"
 )
 
 

@@ -27,7 +27,7 @@ def test_lines_in_quick_succession_get_one_answer_and_a_pause_is_kept(tmp_path) 
         process.stdin.close()
         assert process.wait(2 * WITHIN) == 0
     shown = said(tmp_path)
-    assert "need no prefix" in shown
+    assert "needs no prefix" in shown
     lines = [line for line in shown.splitlines() if not line.startswith("timokha: ")]
     first = lines.index("you> привет")
     assert lines[first + 1 :][:2] == ["you> кажется, замок заело", "you> что делать?"]
