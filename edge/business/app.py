@@ -31,6 +31,7 @@ from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.presses import Presses
 from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.session import make_client, started_client
+from edge.userbot.telegram.update_reader import UpdateReader
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from edge.userbot.texts.installed import installed
@@ -83,7 +84,7 @@ async def _answer(
     time = repair(retrying)
     client = make_client(settings)
     api = TelegramApi(client, flood_waited=telemetry.metrics.record_flood_wait)
-    updates = Updates(client, groups=False, bots=False, read_other=read_update, remembers=False)
+    updates = Updates(client, remembers=False)
     health.not_ready("it connects to NATS")
     async with connect(settings.nats_url, name="business", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)
@@ -131,8 +132,9 @@ async def _answer(
             )
             watermark = Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), bot, retrying=retrying)
             has_run_before = bool(connections.persons)
+            reader = UpdateReader(bot, read_other=read_update)
             catch_up = CatchUp(
-                TelegramUpdatesSource(api, bot, groups=False, bots=False, read_other=read_update),
+                TelegramUpdatesSource(api, reader),
                 watermark,
                 receiving.receive,
                 retrying=retrying,
@@ -148,7 +150,7 @@ async def _answer(
             )
             presses = Presses(api, receiving.receive_press)
             updates.on_press = presses.put
-            updates.listen(bot, catch_up.put)
+            updates.listen(reader, catch_up.put)
             whole = _Whole(connections, accounts, leaving, catch_up, answers)
             await run_all(
                 whole.run(bot),

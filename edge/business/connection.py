@@ -65,6 +65,18 @@ class BusinessMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """A message of the other person in a chat of a connected person has a new text."""
+
+    connection_id: str
+    chat: str
+    message_id: int
+    text: str
+
+    key = None
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDeleted:
     """Messages of a chat of a connected person were deleted."""
 

@@ -7,13 +7,14 @@ import structlog
 
 from edge.business.accounts import Accounts
 from edge.business.connect_hints import ConnectHints
-from edge.business.connection import BusinessMessage, ConnectionChanged, MessagesDeleted
+from edge.business.connection import BusinessMessage, ConnectionChanged, MessageEdited, MessagesDeleted
 from edge.business.connections import Connections
 from edge.business.leaving import Leaving
 from edge.business.reasons import Reason
 from edge.userbot.account_edge import AccountEdge
 from edge.userbot.chat.commands import Ask, AskHint, Collect
-from edge.userbot.chat.incoming import Incoming, Message, OwnMessage, Press
+from edge.userbot.chat.incoming import Edited, Incoming, Message, OwnMessage, Press
+from edge.userbot.chat_tokens import is_group
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.account_updates import Keyed
@@ -104,9 +105,11 @@ class Receiving:
                     await self._accounts.edge(connection.person)
             case BusinessMessage():
                 await self._take_message(content)
+            case MessageEdited():
+                await self._take_edit(content)
             case MessagesDeleted():
                 await self._take_deletion(content)
-            case Incoming():
+            case Incoming() if not is_group(content.chat):
                 await self._take_from_person(content)
 
     async def _take_message(self, content: BusinessMessage) -> None:
@@ -137,6 +140,13 @@ class Receiving:
             log.info("message.received", chat=message.chat, message=message.message_id, effect=reason)
             edge.ports.telemetry.metrics.count_silenced(reason)
             await self._refused(message.account, reason)
+
+    async def _take_edit(self, content: MessageEdited) -> None:
+        person = await self._connections.person_of(content.connection_id)
+        async with self._leaving.serving(person) as kept:
+            if kept and kept.takes(content.connection_id):
+                edge = await self._accounts.edge(person)
+                await edge.intake.receive_edit(Edited(person, content.chat, content.message_id, content.text))
 
     async def _take_deletion(self, content: MessagesDeleted) -> None:
         person = await self._connections.person_of(content.connection_id)

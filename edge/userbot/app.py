@@ -12,7 +12,7 @@ import structlog
 from edge.userbot.account_edge import AccountEdge, EdgeContext
 from edge.userbot.chat.incoming import Change
 from edge.userbot.current_rules import CurrentRules
-from edge.userbot.intake.account_updates import Keyed
+from edge.userbot.intake.account_updates import GroupChange, Keyed, LiveChange
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.settings import NOBODY_APPROVES, UserbotSettings
 from edge.userbot.storage.watermark import Watermark
@@ -23,6 +23,7 @@ from edge.userbot.telegram.presses import Presses
 from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.session import make_client, started_client
 from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_session
+from edge.userbot.telegram.update_reader import UpdateReader
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from edge.userbot.texts.installed import installed
@@ -80,7 +81,7 @@ async def _answer(
     time = repair(retrying)
     client = make_client(settings)
     api = TelegramApi(client, flood_waited=telemetry.metrics.record_flood_wait)
-    updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
+    updates = Updates(client)
     health.not_ready("it connects to NATS")
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)
@@ -101,13 +102,14 @@ async def _answer(
             )
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
             watermark = Watermark(stored, account, retrying=retrying)
+            reader = UpdateReader(account, lambda: updates.names.active, bots=settings.answer_bots)
             catch_up = CatchUp(
                 TelegramUpdatesSource(
                     api,
-                    account,
-                    groups=settings.answer_groups,
-                    bots=settings.answer_bots,
+                    reader,
                     on_other_update=updates.names.learn_from_update,
+                    on_group_change=updates.take_group_change,
+                    answers_in=lambda chat: rules().answers_in(chat),
                 ),
                 watermark,
                 partial(_receive, edge),
@@ -123,7 +125,9 @@ async def _answer(
             )
             presses = Presses(api, edge.own_intake.receive_press)
             updates.on_press = presses.put
-            updates.listen(account, catch_up.put)
+            updates.on_typing = edge.drivers.note_typing
+            updates.on_group_change = partial(_put_content, catch_up)
+            updates.listen(reader, catch_up.put)
             whole = _Whole(edge, watermark, catch_up, answers)
             await run_all(
                 whole.run(account),
@@ -177,6 +181,12 @@ class _Whole:
     async def _stop(self) -> None:
         await self.edge.stop()
         await self.catch_up.stop()
+
+
+def _put_content(catch_up: CatchUp, change: GroupChange) -> None:
+    """Have what a supergroup's change contains taken in, although changes before it may be missing."""
+    if isinstance(change.change, LiveChange) and change.change.content:
+        catch_up.put(change.change.content)
 
 
 async def _receive(edge: AccountEdge, content: Keyed) -> None:

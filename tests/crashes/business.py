@@ -36,6 +36,7 @@ from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.watermark import Watermark
 from edge.userbot.telegram.api import AlreadyDone, CallRefused
 from edge.userbot.telegram.client_differences import replied_id
+from edge.userbot.telegram.update_reader import UpdateReader
 from edge.userbot.telegram.updates import Updates
 from events.runtime.retrying import Retrying
 from events.schema import Sampling
@@ -269,7 +270,7 @@ class Life:
         await self.connections.load()
         client: Any = SimpleNamespace(resolve_peer=unknown)
         api: Any = Api(Fused(self.telegram, self.fuse, "send", "edit", "delete", "live_draft"))
-        updates = Updates(client, groups=False, bots=False)
+        updates = Updates(client)
         nowhere: Any = None
         telling = Telling(self.connections, self._notify, lambda: self.rules)
         through = partial(
@@ -293,7 +294,7 @@ class Life:
             counters=tuple(Counter),
         )
         self.put: Callable[[Any], None] = self.catch_up.put
-        updates.listen(BOT, self.put)
+        updates.listen(UpdateReader(BOT), self.put)
         self.edges: list[AccountEdge] = []
         self.tasks = [asyncio.create_task(self._run())]
 

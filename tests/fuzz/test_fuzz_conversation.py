@@ -222,7 +222,7 @@ def arriving(number: int, text: str) -> Incoming | None:
         date=int(datetime.now(UTC).timestamp()),
         message=text.encode(errors="surrogatepass").decode(errors="replace") if number % 2 else text,
     )
-    return to_incoming(ACCOUNT, message, {}, groups=False, bots=False)
+    return to_incoming(ACCOUNT, message, {}, bots=False)
 
 
 def shown(text: str) -> list[str]:
@@ -366,12 +366,11 @@ PEERS = st.one_of(
     ),
     st.text(max_size=5),
     st.booleans(),
-    st.booleans(),
 )
-def test_any_message_of_telegram_is_taken_or_left(message: object, language: str, groups: bool, bots: bool) -> None:
+def test_any_message_of_telegram_is_taken_or_left(message: object, language: str, bots: bool) -> None:
     sender = getattr(message.from_id, "user_id", 5)  # type: ignore[attr-defined]
     users = {sender: raw.types.User(id=sender, bot=True, lang_code=language)}
-    taken = to_incoming(ACCOUNT, message, users, groups=groups, bots=bots)
+    taken = to_incoming(ACCOUNT, message, users, bots=bots)
     if taken is not None:
         request_id = RequestId(taken.account, taken.chat, str(taken.message_id))
         assert RequestId.parse(str(request_id)) == request_id

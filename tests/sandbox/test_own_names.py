@@ -16,7 +16,7 @@ async def test_the_names_are_known_from_the_start_and_follow_changes(telegram, t
         await signed_in_session(telegram, phone, session=tmp_path / "owner.session")
     use_server(telegram.address, telegram.public_key_pem)
     client = Client("owner", API_ID, API_HASH, workdir=str(tmp_path), bot_token=owner.token)
-    updates = Updates(client, groups=False, bots=False)
+    updates = Updates(client)
     async with client:
         assert updates.names.active == {"timokha_bot"}
         updates.listen(str(owner.id), lambda item: None)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyrogram import raw
 
-from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessagesDeleted
+from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessageEdited, MessagesDeleted
 from edge.business.telegram.updates import read_update, to_owned_message
 from edge.sandbox.business_types import HAS_BUSINESS
 from edge.userbot.chat.incoming import Incoming, OwnMessage
@@ -88,3 +88,7 @@ def test_updates_are_read() -> None:
         connection_id="a", peer=types.PeerUser(user_id=6), messages=[1, 2], qts=2
     )
     assert read_update(gone, {}) == MessagesDeleted("a", CHAT, (1, 2))
+    edited = types.UpdateBotEditBusinessMessage(connection_id="a", message=message("new", sender=6), qts=3)
+    assert read_update(edited, {}) == MessageEdited("a", CHAT, 3, "new")
+    own = types.UpdateBotEditBusinessMessage(connection_id="a", message=message("new", out=True, sender=5), qts=4)
+    assert read_update(own, {}) is None

@@ -34,6 +34,7 @@ from edge.userbot.telegram.client_differences import replied_id
 from edge.userbot.telegram.faults import REPLY_GONE, BadMessage
 from edge.userbot.telegram.messenger import TelegramMessenger
 from edge.userbot.telegram.session import report_reconnects
+from edge.userbot.telegram.update_reader import UpdateReader
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -214,7 +215,7 @@ async def test_a_stranger_is_looked_for_in_so_many_dialogs_and_no_more() -> None
 async def test_whom_the_difference_has_shown_is_on_disk_at_once() -> None:
     found = types.updates.Difference(**NOTHING, state=types.updates.State(pts=5, qts=0, date=0, seq=1, unread_count=0))
     client = FakeClient(found)
-    account = TelegramUpdatesSource(TelegramApi(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
+    account = TelegramUpdatesSource(TelegramApi(client, flood_waited=lambda wait: None), UpdateReader("1"))
     await account.difference(UpdatesState(pts=1))
     assert client.saved == 1
 
@@ -291,7 +292,7 @@ def test_looks_into_very_many_chats_are_spread_over_time(virtually) -> None:
 
     async def life(_retrying: Retrying) -> None:
         client = FakeClient(*[history()] * 100)
-        client.known = set(range(100))
+        client.known = set(range(1, 101))
         api = TelegramApi(client, flood_waited=lambda wait: None)
         messenger = TelegramMessenger(client, api, rate=25, on_updates=lambda updates: None)
 
@@ -299,7 +300,7 @@ def test_looks_into_very_many_chats_are_spread_over_time(virtually) -> None:
             await messenger.find_own(str(chat), "привет", reply_to=3)
             times.append(asyncio.get_running_loop().time())
 
-        await asyncio.gather(*(look(chat) for chat in range(100)))
+        await asyncio.gather(*(look(chat) for chat in range(1, 101)))
 
     virtually(life)
     assert times[-1] > 2.5
@@ -332,7 +333,7 @@ async def test_a_bot_needs_no_dialogs_to_write_to_somebody_whom_its_session_has_
 @pytest.mark.parametrize("bot", [False, True])
 async def test_who_is_shown_no_chats_reads_nothing_back_and_says_since_when_messages_may_be_missing(bot: bool) -> None:
     client = FakeClient(refused(400, "BOT_METHOD_INVALID"), bot=bot)
-    account = TelegramUpdatesSource(TelegramApi(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
+    account = TelegramUpdatesSource(TelegramApi(client, flood_waited=lambda wait: None), UpdateReader("1"))
     client.answers *= 2
     with structlog.testing.capture_logs() as logs:
         for _ in range(2):
@@ -410,10 +411,10 @@ async def test_previews_leave_a_chat_room_for_messages_that_must_not_wait() -> N
 
 async def test_previews_leave_half_of_the_overall_rate_to_messages() -> None:
     client = FakeClient(*[edited("да")] * 9)
-    client.known = set(range(9))
+    client.known = set(range(1, 10))
     api = TelegramApi(client, flood_waited=lambda wait: None)
     messenger = TelegramMessenger(client, api, rate=4, on_updates=lambda updates: None)
-    shown = [await messenger.preview(str(chat), 9, FormattedText("да")) for chat in range(6)]
+    shown = [await messenger.preview(str(chat), 9, FormattedText("да")) for chat in range(1, 7)]
     assert shown == [True, True, False, False, False, False]
 
 
@@ -432,7 +433,7 @@ async def test_an_answer_of_an_unexpected_kind_is_unknown_and_one_message_keeps_
         state=state,
     )
     api = TelegramApi(FakeClient(types.Pong(msg_id=1, ping_id=1), difference), flood_waited=lambda wait: None)
-    account = TelegramUpdatesSource(api, "1", groups=False, bots=False)
+    account = TelegramUpdatesSource(api, UpdateReader("1"))
     with pytest.raises(UnknownAnswer):
         await account.difference(UpdatesState(pts=1))
     found = await account.difference(UpdatesState(pts=1))
@@ -453,7 +454,7 @@ NOTHING = {"new_messages": [], "new_encrypted_messages": [], "other_updates": []
 )
 async def test_a_negative_count_of_changes_is_no_state_to_go_on_from(answer: Any) -> None:
     api = TelegramApi(FakeClient(NEGATIVE, answer), flood_waited=lambda wait: None)
-    account = TelegramUpdatesSource(api, "1", groups=False, bots=False)
+    account = TelegramUpdatesSource(api, UpdateReader("1"))
     with pytest.raises(UnknownAnswer):
         await account.state()
     with pytest.raises(UnknownAnswer):

@@ -11,6 +11,7 @@ from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
+from edge.userbot.telegram.update_reader import UpdateReader
 from edge.userbot.telegram.updates import OwnNames, Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 
@@ -62,7 +63,7 @@ async def test_the_names_are_those_that_are_shown_last(client, names, shown, exp
 
 
 async def test_a_client_that_remembers_nobody_learns_the_names(client) -> None:
-    updates = Updates(client, groups=False, bots=False, remembers=False)
+    updates = Updates(client, remembers=False)
     stranger = types.User(id=2, access_hash=8, first_name="S", username="stranger", phone="7999")
     await client.fetch_peers([myself("Timokha"), stranger])
     await client.handle_updates(types.Updates(updates=[], users=[stranger], chats=[], date=0, seq=0))
@@ -97,9 +98,7 @@ async def test_a_name_that_changed_meanwhile_comes_with_the_difference(names) ->
 
     names.learn_from_users([myself("old")])
     calls: Any = TelegramApi()
-    source = TelegramUpdatesSource(
-        calls, str(ACCOUNT), groups=False, bots=False, on_other_update=names.learn_from_update
-    )
+    source = TelegramUpdatesSource(calls, UpdateReader(str(ACCOUNT)), on_other_update=names.learn_from_update)
     await source.difference(types.updates.State(pts=1, qts=0, date=0, seq=0, unread_count=0))
     assert names.active == {"new"}
 

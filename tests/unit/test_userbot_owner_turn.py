@@ -14,6 +14,7 @@ from edge.userbot.chat.record import MAX_NOTICES, MAX_SENT, ChatRecord, Notice, 
 from edge.userbot.chat.steps import Withdraw, messages_of, next_step
 from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
+from edge.userbot.people import People
 from edge.userbot.rules import Rules
 from events.ids import RequestId
 from events.memory import MemoryRecords
@@ -396,3 +397,24 @@ async def test_an_earlier_answer_in_the_same_words_is_not_taken_for_the_one_that
     await edge.drivers.resume()
     await until(lambda: _told(edge))
     assert [reply_to for _, reply_to in places.telegram.texts] == [7, 8]
+
+
+@pytest.mark.parametrize("group", ["-5", "-1000000000007", "-1000000000007t45"])
+async def test_what_the_owner_writes_in_a_group_that_is_not_answered_leaves_no_trace(places, group) -> None:
+    edge = places.edge(groups=People.of(["-6"]))
+    for chat, effect in ((group, Effect.SILENT), ("-6", Effect.OWNER_WROTE)):
+        date = datetime.now(UTC)
+        assert await edge.own_intake.receive(OwnMessage("1", chat, 5, "привет", date)) is effect
+        assert bool(await places.records.load(f"1.{chat}")) == (effect is Effect.OWNER_WROTE)
+
+
+async def test_in_a_group_that_is_answered_no_more_what_is_unfinished_knows_its_own_messages(places) -> None:
+    listed = Rules(groups=People.of(["-6"]))
+    edge = places.edge()
+    edge.drivers.hold()
+    edge.rules = listed
+    asked = Incoming("1", "-6", 5, "Тимоха, да?", "ru", datetime.now(UTC))
+    assert await edge.intake.receive(asked) is Effect.ASKED
+    line = phrases.thinking("ru", "1.-6.5.0")
+    own = OwnMessage("1", "-6", 1001, line, datetime.now(UTC), reply_to=5)
+    assert await edge.own_intake.receive(own) is Effect.OWN

@@ -9,10 +9,11 @@ import pytest
 import structlog
 from pyrogram import Client, raw, utils
 
-from edge.userbot.chat.incoming import Incoming, OwnMessage
-from edge.userbot.intake.account_updates import Counter, Gap, LiveChange, UpdatesDifference, UpdatesState
+from edge.userbot.chat.incoming import Deleted, Incoming, OwnMessage
+from edge.userbot.intake.account_updates import Counter, Gap, GroupChange, LiveChange, UpdatesDifference, UpdatesState
 from edge.userbot.people import Person
 from edge.userbot.telegram import pyrogram_repairs
+from edge.userbot.telegram.update_reader import UpdateReader
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events.runtime.clock import SystemClock
@@ -31,7 +32,10 @@ async def client() -> Client:
 
 @pytest.fixture
 def updates(client: Client) -> Updates:
-    return Updates(client, groups=False, bots=False)
+    return Updates(client)
+
+
+READER = UpdateReader("1")
 
 
 def new_message(number: int = 5, user_id: int = 2) -> Any:
@@ -54,9 +58,10 @@ def batch(*updates: Any, users: Any = (), chats: Any = ()) -> Any:
     return types.Updates(updates=list(updates), users=list(users), chats=list(chats), date=0, seq=0)
 
 
-async def pushed(client: Client, updates: Updates, *what: Any) -> list[Any]:
+async def pushed(client: Client, updates: Updates, *what: Any, reader: UpdateReader = READER) -> list[Any]:
     got: list[Any] = []
-    updates.listen("1", got.append)
+    updates.on_group_change = updates.on_typing = got.append
+    updates.listen(reader, got.append)
     for one in what:
         await client.handle_updates(one)
     return got
@@ -99,7 +104,7 @@ async def test_in_a_group_the_sender_is_the_author(client) -> None:
     message = new_message()
     message.message.peer_id, message.message.from_id = types.PeerChat(chat_id=9), types.PeerUser(user_id=2)
     people = [user(username="anna"), user(3)]
-    [change] = await pushed(client, Updates(client, groups=True, bots=False), batch(message, users=people))
+    [change] = await pushed(client, Updates(client), batch(message, users=people))
     assert (change.content.chat, change.content.sender) == ("-9", Person("2", frozenset({"anna"}), "A"))
 
 
@@ -120,7 +125,7 @@ async def test_a_channel_id_that_pyrogram_thinks_invalid_costs_no_message_of_the
     post = types.Message(id=1, peer_id=types.PeerChannel(channel_id=HUGE_CHANNEL), date=0, message="post", post=True)
     strange = types.UpdateNewChannelMessage(message=post, pts=9, pts_count=1)
     got = await pushed(client, updates, batch(strange, new_message(), users=[user()], chats=[channel()]))
-    assert got == [LiveChange(5, 1, EXPECTED)]
+    assert got == [GroupChange(f"-100{HUGE_CHANNEL}", LiveChange(9, 1)), LiveChange(5, 1, EXPECTED)]
 
 
 def test_the_ids_of_new_channels_are_valid(updates) -> None:
@@ -166,9 +171,11 @@ async def test_short_messages_make_us_fetch_them_all(client, updates) -> None:
 
 @pytest.mark.parametrize("told", [types.UpdatesTooLong(), batch(types.UpdatePtsChanged())])
 async def test_being_told_that_there_is_more_makes_us_fetch_it(client, updates, told) -> None:
-    [behind] = await pushed(client, updates, told)
+    [behind, *groups] = await pushed(client, updates, told)
     assert isinstance(behind, Gap)
     assert behind.pts is None
+    assert all(behind.group is None and isinstance(behind.change, Gap) for behind in groups)
+    assert len(groups) == isinstance(told, types.UpdatesTooLong)
 
 
 async def test_changes_that_are_no_new_messages_have_their_place_as_well(client, updates) -> None:
@@ -180,12 +187,14 @@ async def test_changes_that_are_no_new_messages_have_their_place_as_well(client,
         types.UpdateShort(update=read, date=0),
         types.UpdateShortSentMessage(id=3, pts=9, pts_count=1, date=0),
     )
-    assert got == [LiveChange(7, 2), LiveChange(8, 1), LiveChange(9, 1)]
+    assert got == [LiveChange(7, 2, Deleted("1", frozenset({1, 2}))), LiveChange(8, 1), LiveChange(9, 1)]
 
 
 async def test_what_channels_count_by_themselves_is_not_the_accounts(client, updates) -> None:
     deleted = types.UpdateDeleteChannelMessages(channel_id=HUGE_CHANNEL, messages=[1], pts=900, pts_count=1)
-    assert await pushed(client, updates, batch(deleted), SimpleNamespace()) == []
+    group = f"-100{HUGE_CHANNEL}"
+    change = LiveChange(900, 1, Deleted("1", frozenset({1}), group))
+    assert await pushed(client, updates, batch(deleted), SimpleNamespace()) == [GroupChange(group, change)]
 
 
 async def test_who_is_not_answered_still_has_a_place(client, updates) -> None:
@@ -227,6 +236,7 @@ async def test_updates_that_cant_be_understood_make_us_fetch_them(client, update
     strange = types.Updates(updates=None, users=[], chats=[], date=0, seq=0)
     assert await pushed(client, updates, strange, batch(new_message(), users=[user()])) == [
         Gap("unreadable"),
+        GroupChange(None, Gap("unreadable")),
         LiveChange(5, 1, EXPECTED),
     ]
 
@@ -242,9 +252,9 @@ def read(update: Any, users: Any) -> Any:
 
 
 async def test_a_business_connections_changes_are_counted_apart_and_the_uncounted_are_taken_too(client) -> None:
-    updates = Updates(client, groups=False, bots=False, read_other=read)
+    updates, reader = Updates(client), UpdateReader("1", read_other=read)
     counted = [Counted(qts=qts, says=says) for qts, says in ((7, True), (8, False), (0, True), (0, False))]
-    assert await pushed(client, updates, *(batch(one) for one in counted)) == [
+    assert await pushed(client, updates, *(batch(one) for one in counted), reader=reader) == [
         LiveChange(7, 1, EXPECTED, Counter.QTS),
         LiveChange(8, 1, None, Counter.QTS),
         EXPECTED,
@@ -270,11 +280,11 @@ def source_of(messages: list[Any], others: list[Any], read: Any) -> TelegramUpda
         pass
 
     api: Any = SimpleNamespace(invoke=invoke, save_peers=save_peers)
-    return TelegramUpdatesSource(api, "1", groups=False, bots=False, read_other=read)
+    return TelegramUpdatesSource(api, UpdateReader("1", read_other=read))
 
 
 async def test_an_update_that_can_not_be_read_costs_a_difference_no_other() -> None:
-    source = source_of([], [Counted(says=None), Counted(says=True)], read)
+    source = source_of([], [Counted(qts=8, says=None), Counted(qts=9, says=True)], read)
     found = await source.difference(UpdatesState(pts=1, qts=7))
     assert isinstance(found, UpdatesDifference)
     assert (found.messages, found.state.qts) == ([EXPECTED], 9)
@@ -283,7 +293,7 @@ async def test_an_update_that_can_not_be_read_costs_a_difference_no_other() -> N
 async def test_what_a_difference_contains_comes_by_date_but_each_counter_in_its_order() -> None:
     def content(second: int | None) -> Any:
         dated = {} if second is None else {"date": datetime.fromtimestamp(1_700_000_000 + second, UTC)}
-        return SimpleNamespace(**dated)
+        return SimpleNamespace(qts=1, **dated)
 
     messages = [new_message(number).message for number in (5, 6, 7)]
     for message, second in zip(messages, (0, 9, 9), strict=True):

@@ -6,6 +6,7 @@ from typing import Any
 from pyrogram import Client, raw
 
 from edge.business.telegram.connection_api import ConnectionApi
+from edge.userbot.chat_tokens import is_group
 from edge.userbot.driving.messenger import Button, Messenger, Undeliverable
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram.api import TelegramApi
@@ -76,7 +77,7 @@ class BotPeers(Peers):
     """The bot's own chats. For people who have written to it, Telegram needs no access hash, so none is remembered."""
 
     async def peer(self, chat: str) -> Any:
-        if int(chat) <= 0:
+        if is_group(chat):
             raise Undeliverable(f"chat {chat} is not a person's")
         return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
 

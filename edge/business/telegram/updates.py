@@ -7,28 +7,33 @@ from typing import Any
 
 from pyrogram import raw
 
-from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessagesDeleted
+from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessageEdited, MessagesDeleted
 from edge.userbot.chat.incoming import Incoming, Message
+from edge.userbot.chat_tokens import is_group
 from edge.userbot.intake.account_updates import Keyed
-from edge.userbot.telegram.incoming import to_message
+from edge.userbot.telegram.incoming import to_edited, to_message
 
 types: Any = raw.types
 """Which types there are depends on the client."""
 
 
 def read_update(update: Any, users: Mapping[int, Any]) -> Keyed | None:
-    """Return what an update that is counted by `qts` contains for us, None if nothing.
-
-    An edited message changes nothing: a question is answered as it was asked.
-    """
+    """Return what an update that is counted by `qts` contains for us, None if nothing."""
     match update:
         case types.UpdateBotBusinessConnect():
             return ConnectionChanged(read_connection(update.connection))
         case types.UpdateBotNewBusinessMessage():
             return BusinessMessage(update.connection_id, update.message, users)
+        case types.UpdateBotEditBusinessMessage():
+            return _read_edit(update.connection_id, update.message)
         case types.UpdateBotDeleteBusinessMessage(peer=types.PeerUser(user_id=user_id)):
             return MessagesDeleted(update.connection_id, str(user_id), tuple(update.messages))
     return None
+
+
+def _read_edit(connection_id: str, message: Any) -> MessageEdited | None:
+    edited = to_edited("", message)
+    return MessageEdited(connection_id, edited.chat, edited.message_id, edited.text) if edited else None
 
 
 def read_connection(connection: Any) -> Connection:
@@ -49,8 +54,8 @@ def to_owned_message(person: str, content: BusinessMessage) -> Message | None:
     What Telegram sends by itself, such as a greeting, are not the person's words. In their own chat, Saved Messages,
     the bot has no business.
     """
-    message = to_message(person, content.message, content.users, groups=False, bots=False)
-    if message is None or message.chat == person:
+    message = to_message(person, content.message, content.users, bots=False)
+    if message is None or message.chat == person or is_group(message.chat):
         return None
     if isinstance(message, Incoming):  # another connected bot's, or ours as the other person's, is a bot's
         return None if content.message.via_business_bot_id else message

@@ -72,6 +72,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupChange:
+    """A change of a supergroup, which counts its changes itself. `group`: its chat, None for all of them."""
+
+    group: str | None
+    change: LiveChange | Gap
+
+
+@dataclass(frozen=True, slots=True)
 class UpdatesDifference:
     """The messages of the next changes after a state, in order, and the state after them; more if not `complete`."""
 

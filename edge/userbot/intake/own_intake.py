@@ -60,9 +60,15 @@ class OwnIntake:
             return Effect.SILENT  # a bot's messages are all ours
         if message.chat == self._ports.owner_chat:
             return await self._receive(message, take_in_own_chat)
+        return await self._receive(message, take_own) if self._matters(message) else Effect.SILENT
+
+    def _matters(self, message: OwnMessage) -> bool:
+        """Return whether a message may change its chat's record: a group that is not answered gets none."""
+        rules = self._rules
+        if not rules.answers_in(message.chat) and not self._drivers.has(message.chat):
+            return False
         # That one of ours is in the chat matters in any case.
-        matters = message.is_ours or self._rules.owner_pause
-        return await self._receive(message, take_own) if matters else Effect.SILENT
+        return message.is_ours or bool(rules.owner_pause)
 
     async def receive_from_owner(self, message: Incoming) -> Effect:
         """Take in a message to a bot if it is an order or decision of its owner's; if not, return Effect.SILENT."""

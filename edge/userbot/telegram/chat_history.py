@@ -4,6 +4,7 @@ Every coroutine raises what `TelegramApi.invoke` raises. Telegram refuses dialog
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from pyrogram import raw
@@ -14,6 +15,8 @@ from edge.userbot.text import visible
 
 DIALOG_PAGE = 100
 """Dialogs a call."""
+PAGE = 100
+"""Messages a call."""
 OLDEST_READ = 20
 """Messages at the beginning of a chat."""
 IDS_A_CALL, CALLS_FOR_OWN = 100, 5
@@ -42,17 +45,27 @@ def dialog_tops(page: Any) -> list[tuple[Any, Any]]:
 
 async def newest_messages(api: CallsTelegram, peer: Any, *, limit: int, before: int = 0) -> list[Any]:
     """Return at most `limit` messages of a chat, the newest first; with `before`, only those older than that id."""
-    query = raw.functions.messages.GetHistory(
-        peer=peer, offset_id=before, offset_date=0, add_offset=0, limit=limit, max_id=0, min_id=0, hash=0
-    )
+    query = _history(peer, offset_id=before, limit=limit)
     return list(getattr(await api.invoke(query), "messages", []))
+
+
+async def messages_since(api: CallsTelegram, peer: Any, since: datetime) -> tuple[list[Any], list[Any]]:
+    """Return a chat's messages from `since` on, the newest first, and the users who are shown with them."""
+    found: list[Any] = []
+    users: dict[int, Any] = {}
+    while True:
+        query = _history(peer, offset_id=found[-1].id if found else 0, limit=PAGE)
+        answer = await api.invoke(query)
+        page = list(getattr(answer, "messages", []))
+        users |= {user.id: user for user in getattr(answer, "users", [])}
+        found += page
+        if not page or date_of(page[-1]) < since:
+            return [message for message in found if date_of(message) >= since], list(users.values())
 
 
 async def messages_after(api: CallsTelegram, peer: Any, message_id: int, *, limit: int) -> list[Any]:
     """Return the first messages after `message_id`, fewer than `limit`, the newest first."""
-    query = raw.functions.messages.GetHistory(
-        peer=peer, offset_id=message_id, offset_date=0, add_offset=-limit, limit=limit, max_id=0, min_id=0, hash=0
-    )
+    query = _history(peer, offset_id=message_id, add_offset=-limit, limit=limit)
     page = getattr(await api.invoke(query), "messages", [])
     return [message for message in page if message.id > message_id]
 
@@ -62,9 +75,7 @@ async def oldest_message(api: CallsTelegram, peer: Any) -> Any:
 
     Telegram begins the chat with a contact who has just signed up with a service message from them.
     """
-    query = raw.functions.messages.GetHistory(
-        peer=peer, offset_id=1, offset_date=0, add_offset=-OLDEST_READ, limit=OLDEST_READ, max_id=0, min_id=0, hash=0
-    )
+    query = _history(peer, offset_id=1, add_offset=-OLDEST_READ, limit=OLDEST_READ)
     page = getattr(await api.invoke(query), "messages", [])
     return next((message for message in reversed(page) if isinstance(message, raw.types.Message)), None)
 
@@ -83,6 +94,16 @@ async def messages_by_id(api: CallsTelegram, chat: str, message_id: int) -> list
             break
         found += [message for message in there if getattr(message.peer_id, "user_id", None) == int(chat)]
     return found
+
+
+def _history(peer: Any, *, offset_id: int, limit: int, add_offset: int = 0) -> Any:
+    """Return the call for a page of a chat's messages (https://core.telegram.org/api/offsets)."""
+    page = {"offset_id": offset_id, "offset_date": 0, "add_offset": add_offset, "limit": limit}
+    return raw.functions.messages.GetHistory(peer=peer, **page, max_id=0, min_id=0, hash=0)
+
+
+def date_of(message: Any) -> datetime:
+    return datetime.fromtimestamp(getattr(message, "date", 0), UTC)
 
 
 def has_outcome(ours: list[Any], question: int, thinking: Collection[str] | None) -> bool:

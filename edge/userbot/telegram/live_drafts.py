@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from pyrogram import raw
 
+from edge.userbot.chat_tokens import is_group
 from edge.userbot.driving.messenger import UnknownAnswer
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram import client_differences
@@ -27,7 +28,9 @@ class LiveDrafts:
 
     def are_taken(self, chat: str) -> bool:
         """Return whether a live draft can be shown: the client knows them, a bot shows it, to a person."""
-        return client_differences.HAS_LIVE_DRAFTS and self._api.is_bot and int(chat) > 0 and chat not in self._refused
+        return (
+            client_differences.HAS_LIVE_DRAFTS and self._api.is_bot and not is_group(chat) and chat not in self._refused
+        )
 
     async def show(self, chat: str, peer: Any, random_id: int, message: FormattedText) -> bool:
         """Return whether the draft is shown. Raises MessengerError or FloodWaited."""

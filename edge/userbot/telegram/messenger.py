@@ -9,6 +9,7 @@ import structlog
 from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 
+from edge.userbot.chat_tokens import is_group
 from edge.userbot.driving.messenger import Button, PeerFlooded, Undeliverable
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram import chat_history, client_differences
@@ -192,7 +193,7 @@ class TelegramMessenger:
         return await self._peers.find_chat(name)
 
     async def wrote_first(self, chat: str) -> bool | None:
-        if int(chat) < 0 or chat == self._api.account:
+        if is_group(chat) or chat == self._api.account:
             return None
         if not self._api.shows_chats:
             return None

@@ -7,17 +7,17 @@ from typing import Any
 from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
+from edge.userbot.chat_tokens import ChatToken, is_chat_token, is_group
 from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.faults import classify
-from edge.userbot.telegram.incoming import CHANNEL_BASE
+from edge.userbot.telegram.incoming import chat_token
 from events.faults import Fault
 
 MAX_DIALOG_PAGES = 20
 """Pages of dialogs that are searched for a chat that the session does not know."""
 
-_CHAT = re.compile(r"-?[0-9]{1,15}")
 _USERNAME = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{1,31})")
 
 
@@ -35,9 +35,10 @@ class Peers:
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """
+        chat = ChatToken.parse(chat).without_topic
         if peer := await self._resolve(chat):
             return peer
-        if self._api.is_bot and int(chat) > 0:
+        if self._api.is_bot and not is_group(chat):
             # For a bot, Telegram needs no access hash.
             return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
         async with self._looking_up:
@@ -52,9 +53,9 @@ class Peers:
         Raises MessengerError (FloodWaited, UnknownAnswer).
         """
         try:
-            if _CHAT.fullmatch(name):
-                await self.peer(str(int(name)))
-                return str(int(name))
+            if is_chat_token(name):
+                await self.peer(name)
+                return name
             username = _USERNAME.fullmatch(name)
             return await self._named(username[1]) if username else None
         except Undeliverable:
@@ -63,12 +64,8 @@ class Peers:
     async def _named(self, username: str) -> str | None:
         found = await self._api.invoke(raw.functions.contacts.ResolveUsername(username=username))
         await self._api.save_peers()
-        match getattr(found, "peer", None):
-            case raw.types.PeerUser(user_id=user_id):
-                return str(user_id)
-            case raw.types.PeerChannel(channel_id=channel_id):
-                return str(CHANNEL_BASE - channel_id)
-        return None
+        token = chat_token(getattr(found, "peer", None))
+        return str(token) if token else None
 
     async def _resolve(self, chat: str) -> Any:
         """Return the peer of a chat, None if the session does not know it."""
@@ -88,7 +85,7 @@ class Peers:
         read = 0
         async for page in chat_history.dialog_pages(self._api):
             read += 1
-            is_shown = int(chat) < 0 or any(user.id == int(chat) for user in page.users)
+            is_shown = is_group(chat) or any(str(user.id) == chat for user in page.users)
             if is_shown and (peer := await self._resolve(chat)):
                 await self._api.save_peers()
                 return peer

@@ -10,10 +10,11 @@ from typing import Any
 import structlog
 from pyrogram import Client, raw, utils
 
-from edge.userbot.chat.incoming import Message
-from edge.userbot.intake.account_updates import Counter, Gap, Keyed, LiveChange
-from edge.userbot.telegram.incoming import active_names, to_message
+from edge.userbot.chat.incoming import Typing
+from edge.userbot.intake.account_updates import Counter, Gap, GroupChange, Keyed, LiveChange
+from edge.userbot.telegram.incoming import active_names
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
+from edge.userbot.telegram.update_reader import TYPING, UpdateReader, read_typing
 from events.runtime.log_throttle import LogThrottle
 
 
@@ -52,8 +53,6 @@ class OwnNames:
 
 
 Item = LiveChange | Gap | Keyed
-ReadOther = Callable[[Any, Mapping[int, Any]], Keyed | None]
-"""Returns what an update other than a new message contains for us, given the users that came with it."""
 
 LOWEST_CHANNEL_ID = -1_997_852_516_352
 LOWEST_CHAT_ID = -999_999_999_999
@@ -65,28 +64,20 @@ log = structlog.get_logger(__name__)
 class Updates:
     """Takes the updates of a client that is not started yet, and keeps them until `listen` is called.
 
-    `read_other`: reads the updates that Telegram counts by `qts`; without it they are left out. `remembers`: the
-    client keeps the users and chats that it sees, in memory and in its session file.
+    `remembers`: the client keeps the users and chats that it sees, in memory and in its session file.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        groups: bool,
-        bots: bool,
-        read_other: ReadOther | None = None,
-        remembers: bool = True,
-    ) -> None:
+    def __init__(self, client: Client, *, remembers: bool = True) -> None:
         self._client = client
         self.names = OwnNames(client, remembers=remembers)
         self._remembers = remembers
-        self._groups = groups
-        self._bots = bots
-        self._read_other = read_other
-        self._account = ""
+        self._reader = UpdateReader("")
         self.on_press: Callable[[Any], None] = lambda _press: None
         """Gets presses of buttons, which the account's changes do not count."""
+        self.on_typing: Callable[[Typing], None] = lambda _typing: None
+        """Gets who is typing, which is not counted either."""
+        self.on_group_change: Callable[[GroupChange], None] = lambda _change: None
+        """Gets what supergroups and channels count."""
         self._on_item: Callable[[Item], None] | None = None
         self._waiting: list[Any] = []
         self._remembered: set[int] = set()
@@ -95,8 +86,8 @@ class Updates:
         utils.MIN_CHANNEL_ID = LOWEST_CHANNEL_ID
         utils.MIN_CHAT_ID = LOWEST_CHAT_ID
 
-    def listen(self, account: str, put: Callable[[Item], None]) -> None:
-        self._account, self._on_item = account, put
+    def listen(self, reader: UpdateReader, put: Callable[[Item], None]) -> None:
+        self._reader, self._on_item = reader, put
         for updates in self._waiting:
             self.take(updates)
         self._waiting.clear()
@@ -113,9 +104,16 @@ class Updates:
             items = list(self._items(updates))
         except Exception as error:  # noqa: BLE001 - the messages must not be lost because of it
             log.warning("telegram.updates_unreadable", kind=type(updates).__name__, error=type(error).__name__)
-            items = [Gap("unreadable")]
+            items = [Gap("unreadable"), GroupChange(None, Gap("unreadable"))]
         for item in items:
-            self._on_item(item)
+            if isinstance(item, GroupChange):
+                self.take_group_change(item)
+            else:
+                self._on_item(item)
+
+    def take_group_change(self, change: GroupChange) -> None:
+        """Take what a supergroup or channel counts, live or fetched."""
+        self.on_group_change(change)
 
     async def _handle(self, updates: Any) -> None:
         """Replace `Client.handle_updates`."""
@@ -139,7 +137,7 @@ class Updates:
         else:
             self._remembered |= new
 
-    def _items(self, updates: Any) -> Iterator[Item]:
+    def _items(self, updates: Any) -> Iterator[Item | GroupChange]:
         match updates:
             case raw.types.Updates() | raw.types.UpdatesCombined():
                 users = {user.id: user for user in updates.users}
@@ -154,26 +152,27 @@ class Updates:
                 yield LiveChange(updates.pts, updates.pts_count)
             case raw.types.UpdatesTooLong():
                 yield Gap("too long")
+                yield GroupChange(None, Gap("too long"))
 
-    def _item(self, update: Any, users: Mapping[int, Any]) -> Iterator[Item]:
+    def _item(self, update: Any, users: Mapping[int, Any]) -> Iterator[Item | GroupChange]:
         self.names.learn_from_update(update)
-        if isinstance(update, raw.types.UpdateNewChannelMessage):
-            if message := self._message(update.message, users):
-                yield message
+        if change := self._reader.group_change(update, users):
+            yield change
         elif isinstance(update, raw.types.UpdateBotCallbackQuery):
             self.on_press(update)
+        elif isinstance(update, TYPING):
+            if typing := read_typing(update):
+                self.on_typing(typing)
         elif isinstance(update, raw.types.UpdatePtsChanged):
             yield Gap("pts changed")
-        elif self._read_other and hasattr(update, "qts"):
-            content = self._read_other(update, users)
-            if update.qts > 0:
-                yield LiveChange(update.qts, 1, content, Counter.QTS)
-            elif content:  # not counted, e.g. the result of a call
-                yield content
+        elif hasattr(update, "qts"):
+            yield from self._counted_by_qts(update, users)
         elif "Channel" not in type(update).__name__ and hasattr(update, "pts") and hasattr(update, "pts_count"):
-            is_new = isinstance(update, raw.types.UpdateNewMessage)
-            message = self._message(update.message, users) if is_new else None
-            yield LiveChange(update.pts, update.pts_count, message)
+            yield LiveChange(update.pts, update.pts_count, self._reader.read(update, users))
 
-    def _message(self, message: Any, users: Mapping[int, Any]) -> Message | None:
-        return to_message(self._account, message, users, groups=self._groups, bots=self._bots)
+    def _counted_by_qts(self, update: Any, users: Mapping[int, Any]) -> Iterator[Item]:
+        content = self._reader.read(update, users)
+        if self._reader.read_other and update.qts > 0:
+            yield LiveChange(update.qts, 1, content, Counter.QTS)
+        elif content:  # not counted, e.g. the result of a call
+            yield content

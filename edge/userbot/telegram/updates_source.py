@@ -12,15 +12,19 @@ from pyrogram import raw
 
 from edge.userbot.chat.incoming import Message
 from edge.userbot.driving.messenger import UnknownAnswer
-from edge.userbot.intake.account_updates import Keyed, StateLost, TooLong, UpdatesDifference, UpdatesState
+from edge.userbot.intake.account_updates import (
+    GroupChange,
+    Keyed,
+    StateLost,
+    TooLong,
+    UpdatesDifference,
+    UpdatesState,
+)
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.api import CallRefused, TelegramApi
-from edge.userbot.telegram.incoming import to_message
-from edge.userbot.telegram.updates import ReadOther
+from edge.userbot.telegram.incoming import chat_token
+from edge.userbot.telegram.update_reader import NEW, UpdateReader, is_of_group
 from events.runtime.log_throttle import LogThrottle
-
-PAGE = 100
-"""Messages a call."""
 
 WARNING_INTERVAL = 600.0
 """Seconds."""
@@ -32,25 +36,24 @@ log = structlog.get_logger(__name__)
 class TelegramUpdatesSource:
     """Implements `edge.userbot.intake.account_updates.UpdatesSource`.
 
-    `on_other_update` gets all other changes; `read_other` reads what they contain.
+    `on_other_update` gets all changes that are no new messages, `on_group_change` those that supergroups count.
+    `answers_in`: whether questions in a group are answered.
     """
 
     def __init__(
         self,
         api: TelegramApi,
-        account: str,
+        reader: UpdateReader,
         *,
-        groups: bool,
-        bots: bool,
         on_other_update: Callable[[Any], None] = lambda update: None,
-        read_other: ReadOther = lambda _update, _users: None,
+        on_group_change: Callable[[GroupChange], None] = lambda change: None,
+        answers_in: Callable[[str], bool] = lambda chat: False,
     ) -> None:
         self._api = api
-        self._account = account
-        self._groups = groups
-        self._bots = bots
+        self._reader = reader
         self._on_other_update = on_other_update
-        self._read_other = read_other
+        self._on_group_change = on_group_change
+        self._answers_in = answers_in
         self._log_throttle = LogThrottle(WARNING_INTERVAL)
 
     async def state(self) -> UpdatesState:
@@ -66,18 +69,25 @@ class TelegramUpdatesSource:
         except CallRefused as error:
             raise StateLost(f"Telegram refused the state: {error.reason}") from None
         await self._api.save_peers()
-        for update in getattr(found, "other_updates", ()):
-            self._on_other_update(update)
+        self._hand_on(found)
         match found:
             case raw.types.updates.DifferenceEmpty(date=date, seq=seq):
                 return UpdatesDifference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)
             case raw.types.updates.DifferenceTooLong(pts=pts):
-                return TooLong(_counted(pts))
+                return TooLong(counted(pts))
             case raw.types.updates.DifferenceSlice(intermediate_state=state):
                 return UpdatesDifference(_state(state), self._contents(found), complete=False)
             case raw.types.updates.Difference(state=state):
                 return UpdatesDifference(_state(state), self._contents(found), complete=True)
         raise UnknownAnswer(f"Telegram gave {type(found).__name__} for a difference; trying again")
+
+    def _hand_on(self, difference: Any) -> None:
+        """Hand on what a difference has for others."""
+        updates = getattr(difference, "other_updates", ())
+        for update in updates:
+            self._on_other_update(update)
+        for change in self._reader.group_changes(updates, getattr(difference, "users", ())):
+            self._on_group_change(change)
 
     async def recent(self, since: datetime) -> list[Message]:
         found: list[Message] = []
@@ -98,58 +108,47 @@ class TelegramUpdatesSource:
             log.warning("telegram.chats_not_shown", missed_since=since.isoformat(), reason=reason)
 
     async def _dialogs(self, since: datetime) -> Any:
-        """Yield the peers of private chats with a message from `since` on: pinned ones first, then the most recent."""
+        """Yield chats with a message from `since` on, each with its users: pinned ones first, then the most recent."""
         async for page in chat_history.dialog_pages(self._api):
             users = {user.id: user for user in page.users}
             for dialog, top in chat_history.dialog_tops(page):
-                if _date(top) < since:
+                if chat_history.date_of(top) < since:
                     if dialog.pinned:
                         continue
                     return
-                if isinstance(dialog.peer, raw.types.PeerUser) and (user := users.get(dialog.peer.user_id)):
-                    peer = raw.types.InputPeerUser(user_id=user.id, access_hash=user.access_hash or 0)
-                    yield peer, users
+                if peer := self._peer_to_read(dialog.peer, users):
+                    yield peer, page.users
 
-    async def _history(self, peer: Any, users: Mapping[int, Any], since: datetime) -> list[Message]:
-        found: list[Any] = []
-        while True:
-            try:
-                page = await chat_history.newest_messages(
-                    self._api, peer, limit=PAGE, before=found[-1].id if found else 0
-                )
-            except CallRefused as error:
-                self._warn_not_shown(since, error.reason)
-                break
-            found += page
-            if not page or _date(page[-1]) < since:
-                break
-        return self._messages([message for message in found if _date(message) >= since], list(users.values()))
+    def _peer_to_read(self, peer: Any, users: Mapping[int, Any]) -> Any:
+        """Return the address of a chat whose missed messages matter, None for others."""
+        match peer:
+            case raw.types.PeerUser(user_id=user_id) if user := users.get(user_id):
+                return raw.types.InputPeerUser(user_id=user.id, access_hash=user.access_hash or 0)
+            case raw.types.PeerChat(chat_id=chat_id) if self._answers_in(str(chat_token(peer))):
+                return raw.types.InputPeerChat(chat_id=chat_id)
+        return None
+
+    async def _history(self, peer: Any, users: list[Any], since: datetime) -> list[Message]:
+        try:
+            found, shown = await chat_history.messages_since(self._api, peer, since)
+        except CallRefused as error:
+            self._warn_not_shown(since, error.reason)
+            return []
+        return self._reader.messages(found, [*users, *shown])
 
     def _contents(self, difference: Any) -> Sequence[Keyed]:
-        """Return the new messages of a difference and what its other updates contain, each in Telegram's order."""
-        users = {user.id: user for user in difference.users}
-        others = (self._other(update, users) for update in difference.other_updates)
-        messages = self._messages(_new(difference), difference.users)
-        return _merged([content for content in others if content], messages)
+        """Return what a difference contains, in Telegram's order as far as that is known.
 
-    def _other(self, update: Any, users: Mapping[int, Any]) -> Keyed | None:
-        try:
-            return self._read_other(update, users)
-        except Exception as error:  # noqa: BLE001 - one unexpected update must not hold up the others
-            log.warning("telegram.update_unreadable", kind=type(update).__name__, error=type(error).__name__)
-            return None
-
-    def _messages(self, messages: list[Any], users: list[Any]) -> list[Message]:
-        known = {user.id: user for user in users}
-        found = [self._message(message, known) for message in messages]
-        return [message for message in found if message]
-
-    def _message(self, message: Any, users: Mapping[int, Any]) -> Message | None:
-        try:
-            return to_message(self._account, message, users, groups=self._groups, bots=self._bots)
-        except Exception as error:  # noqa: BLE001 - one unexpected message must not hold up the others
-            log.warning("telegram.message_unreadable", kind=type(message).__name__, error=type(error).__name__)
-            return None
+        Its new messages are as they are after the edits and deletions that it has besides them.
+        """
+        others = [update for update in difference.other_updates if not isinstance(update, NEW)]
+        apart = [update for update in others if hasattr(update, "qts")]
+        changes = [update for update in others if not hasattr(update, "qts") and not is_of_group(update)]
+        messages = self._reader.messages(_new(difference), difference.users)
+        return [
+            *_merged(self._reader.read_all(apart, difference.users), messages),
+            *self._reader.read_all(changes, difference.users),
+        ]
 
 
 def _merged(*sequences: Sequence[Keyed]) -> list[Keyed]:
@@ -167,23 +166,16 @@ def _content_date(content: Keyed) -> datetime:
 
 
 def _new(difference: Any) -> list[Any]:
-    others = (raw.types.UpdateNewMessage, raw.types.UpdateNewChannelMessage)
-    return [
-        *difference.new_messages,
-        *(update.message for update in difference.other_updates if isinstance(update, others)),
-    ]
+    others = (update for update in difference.other_updates if isinstance(update, raw.types.UpdateNewMessage))
+    return [*difference.new_messages, *(update.message for update in others)]
 
 
 def _state(state: Any) -> UpdatesState:
-    return UpdatesState(pts=_counted(state.pts), qts=state.qts, date=state.date, seq=state.seq)
+    return UpdatesState(pts=counted(state.pts), qts=state.qts, date=state.date, seq=state.seq)
 
 
-def _counted(pts: int) -> int:
+def counted(pts: int) -> int:
     """Return `pts`, a number of changes. Raises UnknownAnswer for a negative one, which could not be saved."""
     if pts < 0:
         raise UnknownAnswer(f"Telegram counts {pts} changes; trying again")
     return pts
-
-
-def _date(message: Any) -> datetime:
-    return datetime.fromtimestamp(getattr(message, "date", 0), UTC)
