@@ -34,7 +34,7 @@ async def client(telegram: Sandbox, anna: Account, boris: Account):
 
 
 async def reply(client: Client, to: int):
-    peer, reply_to = await client.resolve_peer("boris"), client_differences.reply_field(to)
+    peer, reply_to = await client.resolve_peer("boris"), client_differences.reply_fields(to)
     query = functions.messages.SendMessage(peer=peer, message="yes", random_id=7, **reply_to)
     return await client.invoke(query, retries=0, timeout=2)
 

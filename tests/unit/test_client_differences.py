@@ -7,7 +7,7 @@ import pytest
 from pyrogram import raw
 from pyrogram.raw.core import TLObject
 
-from edge.userbot.telegram.client_differences import build, callback_buttons, callback_data, replied_id, reply_field
+from edge.userbot.telegram.client_differences import build, callback_buttons, callback_data, replied_id, reply_fields
 
 types = raw.types
 
@@ -49,7 +49,7 @@ def test_a_field_that_may_not_be_empty_has_to_be_given() -> None:
 @pytest.mark.parametrize("message_id", [3, None])
 def test_a_message_replies_to_what_it_should_or_to_nothing(message_id: int | None) -> None:
     peer = types.InputPeerUser(user_id=2, access_hash=7)
-    query = raw.functions.messages.SendMessage(peer=peer, message="да", random_id=1, **reply_field(message_id))
+    query = raw.functions.messages.SendMessage(peer=peer, message="да", random_id=1, **reply_fields(message_id))
     assert replied_id(sent(query)) == message_id
 
 

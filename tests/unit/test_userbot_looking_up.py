@@ -43,7 +43,8 @@ async def test_a_message_of_a_supergroup_is_deleted_there_and_counts_there() -> 
     assert client.api == [
         functions.channels.DeleteMessages(channel=types.InputChannel(channel_id=7, access_hash=8), id=[9])
     ]
-    assert told == []
+    update = types.UpdateDeleteChannelMessages(channel_id=7, messages=[9], pts=5, pts_count=1)
+    assert told == [types.UpdateShort(update=update, date=0)]
 
 
 async def test_what_is_gone_already_is_deleted() -> None:

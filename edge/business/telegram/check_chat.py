@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.business.telegram.check_calls import Answer, CheckedBot, functions
-from edge.userbot.telegram.client_differences import build, reply_field
+from edge.userbot.telegram.client_differences import build, reply_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +46,4 @@ def new_random_id() -> int:
 def send_message(peer: Any, text: str, *, random_id: int, reply_to: int | None = None, markup: Any = None) -> Any:
     """Return the call that sends a message."""
     fields = {"peer": peer, "message": text, "random_id": random_id, "reply_markup": markup}
-    return build(functions.messages.SendMessage, **fields, **reply_field(reply_to))
+    return build(functions.messages.SendMessage, **fields, **reply_fields(reply_to))

@@ -9,8 +9,9 @@ from typing import Any
 
 from pyrogram import raw
 
+from edge.userbot.chat_tokens import NO_TOPIC
 from edge.userbot.telegram.api import CallsTelegram
-from edge.userbot.telegram.incoming import replied
+from edge.userbot.telegram.incoming import chat_of, replied
 from edge.userbot.text import visible
 
 DIALOG_PAGE = 100
@@ -43,9 +44,9 @@ def dialog_tops(page: Any) -> list[tuple[Any, Any]]:
     return [(dialog, top) for dialog, top in found if top is not None]
 
 
-async def newest_messages(api: CallsTelegram, peer: Any, *, limit: int, before: int = 0) -> list[Any]:
-    """Return at most `limit` messages of a chat, the newest first; with `before`, only those older than that id."""
-    query = _history(peer, offset_id=before, limit=limit)
+async def newest_messages(api: CallsTelegram, peer: Any, *, limit: int, topic: int = NO_TOPIC) -> list[Any]:
+    """Return at most `limit` messages of a chat, or of a forum's topic, the newest first."""
+    query = _history(peer, topic, offset_id=0, limit=limit)
     return list(getattr(await api.invoke(query), "messages", []))
 
 
@@ -63,9 +64,11 @@ async def messages_since(api: CallsTelegram, peer: Any, since: datetime) -> tupl
             return [message for message in found if date_of(message) >= since], list(users.values())
 
 
-async def messages_after(api: CallsTelegram, peer: Any, message_id: int, *, limit: int) -> list[Any]:
+async def messages_after(
+    api: CallsTelegram, peer: Any, message_id: int, *, limit: int, topic: int = NO_TOPIC
+) -> list[Any]:
     """Return the first messages after `message_id`, fewer than `limit`, the newest first."""
-    query = _history(peer, offset_id=message_id, add_offset=-limit, limit=limit)
+    query = _history(peer, topic, offset_id=message_id, add_offset=-limit, limit=limit)
     page = getattr(await api.invoke(query), "messages", [])
     return [message for message in page if message.id > message_id]
 
@@ -80,25 +83,39 @@ async def oldest_message(api: CallsTelegram, peer: Any) -> Any:
     return next((message for message in reversed(page) if isinstance(message, raw.types.Message)), None)
 
 
-async def messages_by_id(api: CallsTelegram, chat: str, message_id: int) -> list[Any]:
-    """Return a private chat's messages with ids right after `message_id`, for a bot, whose private chats share ids."""
+async def messages_by_id(api: CallsTelegram, peer: Any, chat: str, message_id: int) -> list[Any]:
+    """Return a chat's messages with ids right after `message_id`, for a bot.
+
+    A supergroup has ids of its own; all other chats of the bot share theirs.
+    """
     found: list[Any] = []
-    if not message_id or int(chat) < 0:
-        return found
-    for call in range(CALLS_FOR_OWN):
+    for call in range(CALLS_FOR_OWN if message_id else 0):
         first = message_id + 1 + call * IDS_A_CALL
-        ids: list[Any] = [raw.types.InputMessageID(id=id_) for id_ in range(first, first + IDS_A_CALL)]
-        page = getattr(await api.invoke(raw.functions.messages.GetMessages(id=ids)), "messages", [])
+        page = getattr(await api.invoke(_by_ids(peer, range(first, first + IDS_A_CALL))), "messages", [])
         there = [message for message in page if isinstance(message, raw.types.Message)]
         if not there:
             break
-        found += [message for message in there if getattr(message.peer_id, "user_id", None) == int(chat)]
+        found += [message for message in there if str(chat_of(message)) == chat]
     return found
 
 
-def _history(peer: Any, *, offset_id: int, limit: int, add_offset: int = 0) -> Any:
-    """Return the call for a page of a chat's messages (https://core.telegram.org/api/offsets)."""
+def _by_ids(peer: Any, ids: Iterable[int]) -> Any:
+    wanted: list[Any] = [raw.types.InputMessageID(id=id_) for id_ in ids]
+    if isinstance(peer, raw.types.InputPeerChannel):
+        return raw.functions.channels.GetMessages(channel=input_channel(peer), id=wanted)
+    return raw.functions.messages.GetMessages(id=wanted)
+
+
+def input_channel(peer: Any) -> Any:
+    """Return the address of a supergroup as its own methods take it."""
+    return raw.types.InputChannel(channel_id=peer.channel_id, access_hash=peer.access_hash)
+
+
+def _history(peer: Any, topic: int = NO_TOPIC, *, offset_id: int, limit: int, add_offset: int = 0) -> Any:
+    """Return the call for a page of messages of a chat (https://core.telegram.org/api/offsets), or of a topic."""
     page = {"offset_id": offset_id, "offset_date": 0, "add_offset": add_offset, "limit": limit}
+    if topic:
+        return raw.functions.messages.GetReplies(peer=peer, msg_id=topic, **page, max_id=0, min_id=0, hash=0)
     return raw.functions.messages.GetHistory(peer=peer, **page, max_id=0, min_id=0, hash=0)
 
 

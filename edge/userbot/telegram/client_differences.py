@@ -41,12 +41,17 @@ def build(kind: Callable[..., Made], **fields: Any) -> Made:
     return kind(**{name: empty() for name, empty in _required(kind).items()} | fields)
 
 
-def reply_field(message_id: int | None) -> dict[str, Any]:
-    """Return the field of a `SendMessage` that says what it replies to: newer layers have an object there."""
+def reply_fields(message_id: int | None, topic: int = 0) -> dict[str, Any]:
+    """Return the fields of a `SendMessage` that say what it replies to: newer layers have an object there.
+
+    In a forum's topic what replies to nothing names the message that began it
+    (https://core.telegram.org/constructor/inputReplyToMessage).
+    """
+    reply = {"reply_to_msg_id": message_id or topic or None, "top_msg_id": (topic or None) if message_id else None}
     if not _takes(raw.functions.messages.SendMessage, "reply_to"):
-        return {"reply_to_msg_id": message_id}
-    reply = message_id and raw.types.InputReplyToMessage(reply_to_msg_id=message_id)  # type: ignore[attr-defined]
-    return {"reply_to": reply or None}
+        return reply
+    types: Any = raw.types
+    return {"reply_to": types.InputReplyToMessage(**reply) if reply["reply_to_msg_id"] else None}
 
 
 def replied_id(query: Any) -> int | None:

@@ -27,7 +27,7 @@ def to_message(
 
 def _own(account: str, message: Any) -> OwnMessage | None:
     """Return a message that was sent from the account. Telegram marks those in its own chat as incoming."""
-    chat = _chat(message)
+    chat = chat_of(message)
     if chat is None or not (message.out or str(chat) == account):
         return None
     return OwnMessage(
@@ -51,7 +51,7 @@ def to_incoming(
     """
     if not isinstance(message, raw.types.Message) or message.out or not message.message:
         return None
-    chat = _chat(message)
+    chat = chat_of(message)
     sender = _sender(message)
     if chat is None or sender is None or str(sender) == account or sender in SERVICE_USERS:
         return None
@@ -77,7 +77,7 @@ def to_edited(account: str, message: Any) -> Edited | None:
     """Return the new text of a user's message, None for our own and service messages."""
     if not isinstance(message, raw.types.Message) or message.out:
         return None
-    chat = _chat(message)
+    chat = chat_of(message)
     return None if chat is None else Edited(account, str(chat), message.id, message.message or "")
 
 
@@ -91,6 +91,15 @@ def chat_token(peer: Any, topic: int | None = None) -> ChatToken | None:
         case raw.types.PeerChannel(channel_id=channel_id):
             return ChatToken(HIGHEST_CHANNEL - int(channel_id), _topic(topic))
     return None
+
+
+def chat_of(message: Any) -> ChatToken | None:
+    """Return the chat of a message, None for a channel's post."""
+    if message.post:
+        return None
+    header = message.reply_to
+    is_in_topic = getattr(header, "forum_topic", None)
+    return chat_token(message.peer_id, (header.reply_to_top_id or header.reply_to_msg_id) if is_in_topic else None)
 
 
 def replied(message: Any) -> int | None:
@@ -126,15 +135,6 @@ def _person(user_id: int, user: Any) -> Person:
         name=" ".join(filter(None, (user.first_name, user.last_name))),
         contact=bool(user.contact) and not user.min,
     )
-
-
-def _chat(message: Any) -> ChatToken | None:
-    """Return the chat of a message, None for a channel's post."""
-    if message.post:
-        return None
-    header = message.reply_to
-    is_in_topic = getattr(header, "forum_topic", None)
-    return chat_token(message.peer_id, (header.reply_to_top_id or header.reply_to_msg_id) if is_in_topic else None)
 
 
 def _topic(topic: int | None) -> int:

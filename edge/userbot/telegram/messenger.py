@@ -9,7 +9,7 @@ import structlog
 from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 
-from edge.userbot.chat_tokens import is_group
+from edge.userbot.chat_tokens import ChatToken, is_group
 from edge.userbot.driving.messenger import Button, PeerFlooded, Undeliverable
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram import chat_history, client_differences
@@ -71,7 +71,7 @@ class TelegramMessenger:
             random_id=random_id,
             no_webpage=True,
             reply_markup=_row(buttons if self._api.is_bot else ()),
-            **client_differences.reply_field(reply_to),
+            **client_differences.reply_fields(reply_to, ChatToken.parse(chat).topic),
         )
         try:
             updates = await self._api.invoke(query)
@@ -103,7 +103,9 @@ class TelegramMessenger:
     def _has_room_for_preview(self, chat: str) -> bool:
         """Return whether half of the rate would be left for messages."""
         room = min(1 + self._send_limiter.max_rate / 2, self._send_limiter.max_rate)
-        return self._chat_limiter(chat).has_capacity(1 + PREVIEW_RESERVE) and self._send_limiter.has_capacity(room)
+        return self._chat_limiter(_paced_together(chat)).has_capacity(
+            1 + PREVIEW_RESERVE
+        ) and self._send_limiter.has_capacity(room)
 
     def takes_live_drafts(self, chat: str) -> bool:
         return self._live_drafts.are_taken(chat)
@@ -140,14 +142,13 @@ class TelegramMessenger:
             if error.reason in MESSAGE_GONE:
                 return
             raise Undeliverable(f"Telegram refused to delete message {message_id}: {error.reason}") from None
-        # Channels count by themselves.
-        if self._api.counts_deletions and not isinstance(peer, raw.types.InputPeerChannel):
-            self._on_updates(_change(deleted, message_id))
+        if self._api.counts_deletions:
+            self._on_updates(_change(peer, deleted, message_id))
 
     async def _peer_when_paced(self, chat: str) -> Any:
         """Return the chat's peer once the rate limits allow another message to it."""
         peer = await self._peers.peer(chat)
-        await self._chat_limiter(chat).acquire()
+        await self._chat_limiter(_paced_together(chat)).acquire()
         await self._send_limiter.acquire()
         return peer
 
@@ -156,11 +157,11 @@ class TelegramMessenger:
             return None
         await self._look_limiter.acquire()  # after a crash every chat is looked into
         try:
+            peer, topic = await self._peers.peer(chat), ChatToken.parse(chat).topic
             if self._api.is_bot:
-                found = await chat_history.messages_by_id(self._api, chat, reply_to or 0)
+                found = await chat_history.messages_by_id(self._api, peer, chat, reply_to or 0)
             else:
-                peer = await self._peers.peer(chat)
-                found = await chat_history.newest_messages(self._api, peer, limit=MESSAGES_SEARCHED)
+                found = await chat_history.newest_messages(self._api, peer, limit=_searched(chat), topic=topic)
         except CallRefused as error:
             # Telegram still recognises a repeat by its random id.
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
@@ -175,11 +176,12 @@ class TelegramMessenger:
             return True
         await self._look_limiter.acquire()
         try:
+            peer, topic = await self._peers.peer(chat), ChatToken.parse(chat).topic
             if self._api.is_bot:
-                found = await chat_history.messages_by_id(self._api, chat, message_id)
+                found = await chat_history.messages_by_id(self._api, peer, chat, message_id)
             else:
                 found = await chat_history.messages_after(
-                    self._api, await self._peers.peer(chat), message_id, limit=MESSAGES_SEARCHED
+                    self._api, peer, message_id, limit=_searched(chat), topic=topic
                 )
         except CallRefused as error:
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
@@ -218,8 +220,10 @@ class TelegramMessenger:
             log.info("telegram.reaction_failed", chat=chat, error=failed)
 
     async def typing(self, chat: str) -> None:
-        action = raw.types.SendMessageTypingAction()
-        failed = await self._call_quietly(chat, lambda peer: raw.functions.messages.SetTyping(peer=peer, action=action))
+        action, topic = raw.types.SendMessageTypingAction(), ChatToken.parse(chat).topic or None
+        failed = await self._call_quietly(
+            chat, lambda peer: raw.functions.messages.SetTyping(peer=peer, action=action, top_msg_id=topic)
+        )
         if failed:
             log.debug("telegram.typing_failed", chat=chat, error=failed)
 
@@ -230,6 +234,16 @@ class TelegramMessenger:
         except TimokhaError as error:
             return type(error).__name__
         return await self._api.invoke_quietly(query(peer))
+
+
+def _paced_together(chat: str) -> str:
+    """Return the chat that a limit of Telegram's is for: a forum's topics share it."""
+    return ChatToken.parse(chat).without_topic
+
+
+def _searched(chat: str) -> int:
+    """Return how many messages of a chat are searched for one of ours: in a group many people write."""
+    return chat_history.PAGE if is_group(chat) else MESSAGES_SEARCHED
 
 
 def _chat_limiters() -> Callable[[str], AsyncLimiter]:
@@ -246,14 +260,20 @@ def _row(buttons: Sequence[Button]) -> Any:
 def _deletion(peer: Any, message_id: int) -> Any:
     """Return the call that deletes a message for both sides."""
     if isinstance(peer, raw.types.InputPeerChannel):
-        channel = raw.types.InputChannel(channel_id=peer.channel_id, access_hash=peer.access_hash)
-        return raw.functions.channels.DeleteMessages(channel=channel, id=[message_id])
+        return raw.functions.channels.DeleteMessages(channel=chat_history.input_channel(peer), id=[message_id])
     return raw.functions.messages.DeleteMessages(id=[message_id], revoke=True)
 
 
-def _change(affected: Any, message_id: int) -> Any:
-    """Return the update about a deletion, which is sent to other sessions only: the account's changes count it."""
-    update = raw.types.UpdateDeleteMessages(messages=[message_id], pts=affected.pts, pts_count=affected.pts_count)
+def _change(peer: Any, affected: Any, message_id: int) -> Any:
+    """Return the update about a deletion, which is sent to other sessions only: the account's changes count it.
+
+    Those in a supergroup are counted by the group.
+    """
+    counted = {"messages": [message_id], "pts": affected.pts, "pts_count": affected.pts_count}
+    if isinstance(peer, raw.types.InputPeerChannel):
+        update: Any = raw.types.UpdateDeleteChannelMessages(channel_id=peer.channel_id, **counted)
+    else:
+        update = raw.types.UpdateDeleteMessages(**counted)
     return raw.types.UpdateShort(update=update, date=0)
 
 
