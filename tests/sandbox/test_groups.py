@@ -213,6 +213,19 @@ async def test_who_is_removed_finds_a_closed_group(telegram, members, vera, grou
     await anna.send(group, "back again")
 
 
+async def test_who_is_removed_from_a_basic_group_reads_that_and_no_more(telegram, members, vera):
+    anna, boris = members
+    group = telegram.add_group("Three", [vera.id, anna.account.id, boris.account.id], supergroup=False)
+    telegram.remove(anna.account.id, group.id)
+    await anna.next(types.UpdateChat)
+    assert type(anna.batches[-1].chats[0]) is types.ChatForbidden
+    with pytest.raises(ChatWriteForbidden):
+        await anna.send(group, "still here")
+    await boris.send(group, "who was that?")
+    [newest] = (await anna.history(group, limit=1)).messages
+    assert newest.action.user_id == anna.account.id
+
+
 async def test_a_public_group_is_found_and_read_but_only_members_write(telegram, members, vera):
     anna, _ = members
     group = telegram.add_group("Public", [vera.id], username="public_readers")
