@@ -60,6 +60,10 @@ max_new_tokens = 200
 [contacts.123456]
 prefix = "бот,"
 live = true
+
+[texts.en]
+deleted = "All forgotten."
+thinking = ["Hm…", "One moment…"]
 ```
 
 A running `timokha userbot` or `timokha business` notices within two seconds that `timokha.toml` or `.env` has changed,

@@ -26,8 +26,7 @@ from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_sess
 from edge.userbot.telegram.update_reader import UpdateReader
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
-from edge.userbot.texts.installed import installed
-from edge.userbot.texts.own import own_texts
+from edge.userbot.texts.own import own_texts_installed
 from events import subjects
 from events.errors import SettingsError
 from events.health.keeping import Health, health_file
@@ -60,7 +59,7 @@ async def main(
     """
     clock = SystemClock()
     rules = CurrentRules(settings, read_anew or (lambda: settings))
-    with installed(own_texts(settings)):
+    with own_texts_installed(settings):
         async with health_file(settings.health_file, stop, clock=clock) as health:
             await until_stopped(stop, _attend(settings, rules, telemetry, health, clock))
 

@@ -1,11 +1,15 @@
 """`timokha.toml` and a running userbot: its rules change without a restart."""
 
+import asyncio
 import os
+import sys
 from pathlib import Path
 
 from edge.sandbox.state import Account
 from edge.userbot import phrases
 from tests.e2e.conftest import Product
+
+ROOT = Path(__file__).parents[2]
 
 
 def replace(file: Path, text: str) -> None:
@@ -54,3 +58,37 @@ async def test_a_rule_changes_without_a_restart_and_a_bad_file_changes_none(make
     assert product.processes["userbot"].pid == pid
     first = next(line for line in product.log("userbot").splitlines() if "rules.changed" in line)
     assert "TIMOKHA_CONTACTS, USERBOT_PREFIX" in first
+
+
+async def test_the_owners_own_language_is_spoken_and_its_lines_count_as_ours(make_product, tmp_path) -> None:
+    (tmp_path / "config/texts").mkdir(parents=True)
+    (tmp_path / "config/texts/uk.ftl").write_text("thinking-1 = Хвилинку…\nhint = Спитайте: «{ $prefix } …»\n")
+    file = tmp_path / "config/timokha.toml"
+    file.write_text('[userbot]\nlanguage = "uk"\n[texts.uk]\nrefused-person = "Ні."\n')
+    product = await make_product(TIMOKHA_CONFIG=str(file))
+    anna = product.visitor()
+    product.says(anna, "Тимоха,")
+    await product.until(lambda: "Спитайте: «Тимоха, …»" in product.answers(anna))
+    for number, text in enumerate(("раз", "два"), start=1):
+        product.says(anna, f"Тимоха, {text}")
+        await product.until(lambda text=text: text in product.answers(anna))
+        await product.free(anna, number)
+    assert [message.text for message in product.written(anna)].count("Хвилинку…") == 2
+    assert "texts.incomplete" in product.log("userbot")
+
+    replace(file, '[userbot]\nlanguage = "uk"\n[texts.uk]\nrefused-person = "Ні!"\n')
+    await product.logged("settings.need_restart")
+    (line,) = [line for line in product.log("userbot").splitlines() if "settings.need_restart" in line]
+    assert "TIMOKHA_TEXTS" in line
+
+
+async def test_a_bad_line_ends_the_start_with_its_place(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "timokha.toml").write_text('[texts.en]\nhint = "no variable"\n')
+    environment = {**os.environ, "API_ID": "1", "API_HASH": "x"}
+    command = [sys.executable, "-m", "cli", "userbot"]
+    environment["PYTHONPATH"] = str(ROOT)
+    ended = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+    _, said = await ended.communicate()
+    assert ended.returncode == 2
+    assert said.decode().splitlines()[-1] == "timokha: timokha.toml, texts.en.hint: it lacks { $prefix }"

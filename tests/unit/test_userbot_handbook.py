@@ -14,6 +14,13 @@ from edge.userbot.chat.transitions import BY_RULE, REFUSALS, Effect
 from edge.userbot.current_rules import RULES
 from edge.userbot.owner.orders import COMMANDS, Misused, Unknown, parse_order
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.texts.catalogue import name_of
+from edge.userbot.texts.checks import variables_of
+from edge.userbot.texts.files import SHIPPED
+from edge.userbot.texts.installed import installed, say
+from edge.userbot.texts.own import own_texts
+from edge.userbot.texts.parsing import parse
+from edge.userbot.texts.texts import MEASURE
 from events.toml_file import TABLES
 
 HANDBOOK = (Path(__file__).parents[2] / "docs/userbot.md").read_text()
@@ -80,7 +87,7 @@ def test_the_example_of_a_setting_sets_it_and_is_not_the_default(variable, write
 
 def test_the_examples_fit_into_one_file_with_that_for_one_person(write) -> None:
     lines = [example for _, example, _ in SETTINGS.values() if not example.startswith("contacts")]
-    person = HANDBOOK.partition("```toml\n")[2].partition("```")[0]
+    person = CHAPTERS["Settings"].partition("```toml\n")[2].partition("```")[0]
     write("\n".join([*lines, person]))
     assert not check_names().errors
     contact = read().contacts["@anna"]
@@ -104,6 +111,23 @@ def test_the_diagram_has_every_effect_of_a_users_message() -> None:
     diagram = CHAPTERS["What happens to a message"].partition("```mermaid")[2].partition("```")[0]
     shown = set(re.findall(r"\b[a-z_]+\b", re.sub(r"\{.*?\}", "", diagram)))
     assert [effect for effect in Effect if effect not in NOT_FOR_THE_DIAGRAM | shown] == []
+
+
+def test_every_line_is_in_the_table_of_texts_with_its_variables() -> None:
+    measure = parse((SHIPPED / f"{MEASURE}.ftl").read_text(encoding="utf-8"))
+    lines = {name_of(one): set(variables_of(measure, one)) for one in measure if not one.startswith("-")}
+    rows = CHAPTERS["Texts"].partition("| --- | --- |\n")[2].partition("\n\n")[0]
+    listed = re.findall(r"`([a-z-]+)`(?: \(([$a-z, ]+)\))?[,|]", rows.replace(" |", "|"))
+    assert {name: set(re.findall(r"\$(\w+)", variables)) for name, variables in listed} == lines
+    assert len(listed) == len(lines)
+
+
+def test_the_example_of_texts_can_be_said(write) -> None:
+    write(CHAPTERS["Texts"].partition("```toml\n")[2].partition("```")[0])
+    assert not check_names().errors
+    with installed(own_texts(read())):
+        assert say("en", "queue-questions", count=3) == "3 questions are waiting:"
+        assert phrases.hint("en", "bot,") == "Ask me anything, e.g. bot, what's for dinner?"
 
 
 def test_what_refused_people_see_is_quoted_as_it_is() -> None:

@@ -14,7 +14,7 @@ from edge.userbot import phrases
 from edge.userbot.current_rules import CurrentRules
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.texts.installed import installed, say
-from edge.userbot.texts.own import own_texts
+from edge.userbot.texts.own import own_texts, own_texts_installed
 from edge.userbot.texts.texts import Texts
 from events.errors import SettingsError
 from events.toml_file import TABLES
@@ -122,15 +122,14 @@ def test_what_a_language_lacks_is_said_in_the_owners_else_in_english(write, lang
 
 def test_an_incomplete_catalogue_is_named_once_in_the_log(write) -> None:
     write("texts/uk.ftl", UKRAINIAN)
-    with capture_logs() as logs, installed(texts()):
+    with capture_logs() as logs, own_texts_installed(settings()):
         phrases.deleted("uk", cancelled=False)
-    (line,) = [line for line in logs if line["event"] == "texts.incomplete"]
-    assert line["language"] == "uk"
-    assert "deleted" in line["lines"].split(", ")
-    assert not {"hint", "thinking"} & {*line["lines"].split(", ")}
-    with capture_logs() as logs, installed(own_texts(settings().model_copy(update={"texts": {}}))):
-        pass
-    assert len(logs) == 1
+    (line,) = logs
+    assert (line["event"], line["language"]) == ("texts.incomplete", "uk")
+    lacking = texts().incomplete()["uk"]
+    assert line["count"] == len(lacking)
+    assert "deleted" in lacking
+    assert not {"hint", "thinking", "queue-questions"} & {*lacking}
 
 
 def test_a_file_in_a_shipped_language_replaces_lines_of_it(write) -> None:

@@ -8,9 +8,12 @@ from babel import Locale
 from fluent.syntax.ast import Identifier, SelectExpression, VariableReference
 from fluent.syntax.visitor import Visitor
 
+from edge.userbot.chat.draft_messages import PART_LIMIT
+from edge.userbot.formatting.messages import MAX_MESSAGE
+from edge.userbot.owner.reports import MAX_LISTED, MAX_PAUSED_SHOWN
 from edge.userbot.rules import DEFAULT_PREFIX
 from edge.userbot.texts.catalogue import Catalogue, name_of
-from edge.userbot.texts.checks import SAMPLES, check, variables_of
+from edge.userbot.texts.checks import SAMPLES, check, max_length, variables_of
 from edge.userbot.texts.files import SHIPPED, catalogues_in, languages
 from edge.userbot.texts.installed import current, say
 from edge.userbot.texts.loading import CHOICES
@@ -74,6 +77,18 @@ def test_every_line_fits_and_is_no_command_whatever_is_put_into_it(language: str
         check(CATALOGUES[language], line_id, catalogue, wanted=wanted, prefixes={DEFAULT_PREFIX})
 
 
+def test_lines_that_share_a_message_fit_into_it_together() -> None:
+    head = max(max_length(line_id) for line_id in ("draft", "draft-failed", "draft-more"))
+    assert head + PART_LIMIT + max_length("draft-how") + len("\n\n" * 2) <= MAX_MESSAGE
+    rows = MAX_PAUSED_SHOWN * (max_length("status-paused-chat") + len("\n• "))
+    others = {one for one in ids(CATALOGUES[MEASURE]) if one.startswith("status-")} - {"status-paused-chat"}
+    assert {max_length(one) for one in others} == {max_length("status-running")}
+    assert rows + 6 * (max_length("status-running") + len("\n")) + len("Timokha 0.0.0") <= MAX_MESSAGE
+    lists = 4 * (max_length("people-by-settings") + len("\n• ")) + 2 * (max_length("people-answered") + len("\n"))
+    assert lists <= MAX_MESSAGE
+    assert MAX_LISTED + max_length("people-more") < len(SAMPLES["people"]) <= max_length("people-by-settings")
+
+
 def constants() -> list[str]:
     return [
         node.value
@@ -99,8 +114,9 @@ def calls() -> list[tuple[str, set[str]]]:
 
 
 def test_the_code_gives_every_line_its_variables() -> None:
-    assert len(calls()) > 50
-    for line_id, given in calls():
+    said = calls()
+    assert len(said) > 50
+    for line_id, given in said:
         assert given == variables_of(CATALOGUES[MEASURE], line_id), line_id
 
 

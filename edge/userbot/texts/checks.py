@@ -22,7 +22,8 @@ MAX_PARTS = {
     "draft-more": 1000,
     "order-until": 80,
     "order-until-resumed": 80,
-    "status-paused-chat": 260,
+    "status-paused-chat": 250,
+    "queue-question": 400,
     "people-answered": 40,
     "people-not-answered": 40,
     "people-by-settings": 980,
@@ -30,7 +31,7 @@ MAX_PARTS = {
     "people-more": 30,
 }
 """The same for lines that share a message with the answer, or with a list, which is filled up."""
-MAX_ROW = 300
+MAX_ROW = 240
 """And for the other lines of the reports."""
 _ROWS = ("status-", "queue-", "limits", "people-")
 
@@ -44,7 +45,7 @@ SAMPLES: Mapping[str, str] = {
     "hours": "23:00-07:30, " * 8,
     "moment": "28.11.2026 16:00 UTC",
     "number": "99",
-    "people": "@" + "x" * 929,
+    "people": "@" + "x" * 939,
     "prefix": "/" + "x" * 63,
     "question": "/" + _WIDE * 299,
     "state": "x" * 40,

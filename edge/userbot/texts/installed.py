@@ -3,12 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from edge.userbot.texts.loading import shipped
 from edge.userbot.texts.texts import Texts
-
-log = structlog.get_logger(__name__)
 
 
 class _Process:
@@ -19,10 +15,6 @@ class _Process:
 def installed(texts: Texts) -> Iterator[None]:
     """Have `texts` said within the block. Our messages are recognised by them, so they must not change meanwhile."""
     before, _Process.texts = _Process.texts, texts
-    for tag, lacking in texts.incomplete().items():
-        log.warning(
-            "texts.incomplete", language=tag, lines=", ".join(lacking), advice="they are said in another language"
-        )
     try:
         yield
     finally:
