@@ -8,9 +8,8 @@ CONTACTS = "contacts"
 """In a list: everyone whom the owner has among the contacts."""
 WROTE_FIRST = "wrote_first"
 """In a list: everyone who wrote the first message of the chat with the owner."""
-_ENTRY = re.compile(
-    rf"-?[1-9][0-9]{{0,18}}|-[1-9][0-9]{{0,18}}t[1-9][0-9]{{0,9}}|@[a-z0-9_]{{1,32}}|{CONTACTS}|{WROTE_FIRST}"
-)
+_GROUP = re.compile(r"-[1-9][0-9]{0,18}(t[1-9][0-9]{0,9})?")
+_ENTRY = re.compile(rf"[1-9][0-9]{{0,18}}|{_GROUP.pattern}|@[a-z0-9_]{{1,32}}|{CONTACTS}|{WROTE_FIRST}")
 
 
 def entry(text: str) -> str:
@@ -18,6 +17,16 @@ def entry(text: str) -> str:
     written = text.strip().lower()
     if not _ENTRY.fullmatch(written):
         raise ValueError(f"{text.strip()[:40]!r} is not an id, a @username, contacts or wrote_first")
+    return written
+
+
+def group(text: str) -> str:
+    """Return the entry of a group, or of a topic of one. Raises ValueError."""
+    written = text.strip().lower()
+    if not _GROUP.fullmatch(written):
+        raise ValueError(
+            f"{text.strip()[:40]!r} is not the id of a group, e.g. -1001234567890, or of a topic, -1001234567890t45"
+        )
     return written
 
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandle
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from edge.userbot.delays import Delay
-from edge.userbot.people import entry
+from edge.userbot.people import entry, group
 from edge.userbot.quiet_hours import QuietHours, time_zone
 from edge.userbot.text import clean, trim
 from edge.userbot.texts.files import languages
@@ -74,18 +74,24 @@ def _persona(text: str) -> str:
     return text
 
 
-def _delay(text: str) -> str:
+def _delay(value: object) -> object:
+    """Read a text, or a number of a TOML file."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number and not isinstance(value, str):
+        return value
     try:
-        return str(Delay.parse(text))
+        return str(Delay.parse(str(value)))
     except ValueError as error:
         raise PydanticCustomError(UNKNOWN_KEY, "{problem}", {"problem": str(error)}) from None
 
 
 Entries = Annotated[tuple[str, ...], _Parts(entry)]
 """Entries of `People`."""
+GroupEntries = Annotated[tuple[str, ...], _Parts(group)]
+"""Entries of `People` that name a group, or a topic of one."""
 TriggerEntries = Annotated[tuple[str, ...], _Parts(trigger)]
 """Entries of `Triggers`."""
-DelayText = Annotated[str, AfterValidator(_delay)]
+DelayText = Annotated[str, BeforeValidator(_delay)]
 """As `Delay` reads it."""
 Spans = Annotated[tuple[QuietHours, ...], _Parts(QuietHours.parse)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]

@@ -13,6 +13,9 @@ from edge.userbot.quiet_hours import QuietHours
 from edge.userbot.triggers import NO_TRIGGERS, Triggers
 
 DEFAULT_PREFIX = "Тимоха,"
+MAX_DEBOUNCE = timedelta(seconds=30)
+"""A burst is not collected for longer, so a longer pause between two messages would count for nothing."""
+
 Approve = Literal["off", "all", "new", "listed"]
 """Whose answers are sent only if the owner approves them."""
 

@@ -13,6 +13,7 @@ from edge.userbot.rule_values import (
     MAX_PERSONA,
     DelayText,
     Entries,
+    GroupEntries,
     Language,
     OwnTexts,
     Persona,
@@ -20,7 +21,7 @@ from edge.userbot.rule_values import (
     TimeZone,
     TriggerEntries,
 )
-from edge.userbot.rules import DEFAULTS, Approve
+from edge.userbot.rules import DEFAULTS, MAX_DEBOUNCE, Approve
 from events.errors import SettingsError
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds, ServiceSettings
@@ -138,7 +139,7 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         description="drop or send: what becomes of an answer that you have not decided by then",
     )
     answer_groups: bool = Field(DEFAULTS.answer_groups, description="true or false: answer in groups as well")
-    groups: Entries = Field(
+    groups: GroupEntries = Field(
         (),
         description="the groups, or topics of forums, that are answered, by id, comma-separated; by default those of"
         " USERBOT_ANSWER_GROUPS",
@@ -151,9 +152,9 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
     debounce: Seconds = Field(
         DEFAULTS.debounce,
         ge=timedelta(0),
-        le=timedelta(minutes=1),
+        le=MAX_DEBOUNCE,
         description="seconds for which messages of one person without the prefix are collected after the last one, to"
-        " become one question, 0 to 60",
+        " become one question, 0 to 30",
     )
     delay: DelayText = Field(
         "0",

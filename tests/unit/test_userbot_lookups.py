@@ -89,7 +89,7 @@ async def test_after_a_look_that_failed_the_next_messages_do_not_wait_for_anothe
 
 
 async def test_in_a_group_nobody_wrote_first(places, looks) -> None:
-    edge = places.edge(allow=ANYONE_FIRST)
+    edge = places.edge(allow=ANYONE_FIRST, answer_groups=True)
     assert await says(edge, chat="-2") == Effect.REFUSED_PERSON
     assert looks == []
 

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from edge.userbot.chat.bursts import due_burst, edit_piece, leave_out
+from edge.userbot.chat.bursts import due_burst, leave_out
 from edge.userbot.chat.closing import close_burst
+from edge.userbot.chat.deletions import take_edit
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.own_messages import forget_current
 from edge.userbot.chat.record import ChatRecord
@@ -51,6 +52,7 @@ def test_what_was_deleted_before_it_was_asked_may_be_written_again() -> None:
 
 
 def test_an_edited_text_counts_as_edited() -> None:
-    record = forget_current(asked(edit_piece(take(ChatRecord(), 5, TEXT)[0], 5, "сколько ехать?"), at=2))
+    edited = take_edit(take(ChatRecord(), 5, TEXT)[0], 5, "сколько ехать?", RULES).record
+    record = forget_current(asked(edited, at=2))
     assert take(record, 6, TEXT, at=3)[1] is Effect.COLLECTING
     assert take(record, 6, "сколько ехать?", at=3)[1] is Effect.REPEATED

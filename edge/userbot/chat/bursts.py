@@ -3,17 +3,19 @@
 A burst is collecting until it is due, and longer while the chat has another question: then it is closed.
 """
 
-from collections.abc import Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
 from edge.userbot.chat.record import MAX_QUESTION_BYTES, Burst, ChatRecord, Question, truncate
-from edge.userbot.rules import Rules
-from edge.userbot.text import clean, is_blank, trim
+from edge.userbot.rules import MAX_DEBOUNCE, Rules
 
 MAX_BURSTS = 8
 MAX_PIECES = 32
-MAX_COLLECTING = timedelta(seconds=30)
+MAX_COLLECTING = MAX_DEBOUNCE
 """After this time a burst is due even if its person goes on writing."""
+TypingUntil = Mapping[str, datetime]
+"""By sender: until when a person who is typing counts as doing so."""
+NOBODY: TypingUntil = {}
 FINISHED = frozenset("?？؟!.…")
 FINISHED_SHARE = 2 / 3
 """The part of the debounce after which a burst is due whose last piece ends like a sentence."""
@@ -24,12 +26,12 @@ def find_burst(record: ChatRecord, sender: str) -> Burst | None:
     return next((burst for burst in record.bursts if burst.sender == sender), None)
 
 
-def has_room(record: ChatRecord, question: Question, sender: str) -> bool:
-    """Return whether a piece can be taken in."""
+def has_room(record: ChatRecord, text: str, sender: str) -> bool:
+    """Return whether a piece with this text can be taken in."""
     burst = find_burst(record, sender)
     if burst is None:
         return len(record.bursts) < MAX_BURSTS
-    return len(burst.pieces) < MAX_PIECES and _bytes(*burst.pieces, question) <= MAX_QUESTION_BYTES
+    return len(burst.pieces) < MAX_PIECES and _room(burst.pieces) >= len(text.encode())
 
 
 def begin(
@@ -47,19 +49,27 @@ def begin(
 
 
 def add(record: ChatRecord, piece: Question, burst: Burst, rules: Rules, *, now: datetime, asks: bool) -> ChatRecord:
-    """Add a piece to a burst. `asks`: it has the prefix, so that the burst is due at once."""
-    due_at = now if asks else min(max(burst.not_before, now + _pause(piece.text, rules)), burst.close_by)
-    earlier = (one.having(persona="") for one in burst.pieces)  # the newest piece has it
-    return _replace(record, burst, burst.having(pieces=(*earlier, piece), due_at=due_at))
+    """Add a piece to a burst. `asks`: it has the prefix, so that the burst is due at once, whoever is typing."""
+    if asks:
+        burst = burst.having(not_before=now, close_by=now)
+    due_at = min(max(burst.not_before, now + _pause(piece.text, rules)), burst.close_by)
+    pieces = sorted((*burst.pieces, piece), key=lambda one: one.message_id)  # it may have come late
+    return _replace(record, burst, burst.having(pieces=_with_persona(pieces, piece.persona), due_at=due_at))
 
 
-def due_burst(record: ChatRecord, now: datetime) -> Burst | None:
+def due_burst(record: ChatRecord, now: datetime, typing: TypingUntil = NOBODY) -> Burst | None:
     """Return the burst that is to be closed now: the one that has been due for longest.
 
     While the chat has a question, none is, unless the answer to that waits for the owner's approval.
     """
-    due = [burst for burst in record.bursts if burst.due_at <= now] if may_close(record) else []
+    due = [burst for burst in record.bursts if due_at(burst, typing) <= now] if may_close(record) else []
     return min(due, key=lambda burst: burst.due_at, default=None)
+
+
+def due_at(burst: Burst, typing: TypingUntil = NOBODY) -> datetime:
+    """Return when to close a burst: later if its person is typing then."""
+    until = min(typing.get(burst.sender, burst.due_at), burst.close_by)
+    return max(burst.due_at, until)
 
 
 def may_close(record: ChatRecord) -> bool:
@@ -71,37 +81,45 @@ def may_close(record: ChatRecord) -> bool:
 def question_of(burst: Burst) -> Question:
     """Return the question that the pieces make: the newest one, with the texts of all."""
     newest = burst.pieces[-1]
-    text = "\n".join(piece.text for piece in burst.pieces)
-    doubtful = any(piece.doubtful for piece in burst.pieces)
-    approve = any(piece.approve for piece in burst.pieces)
-    return newest.having(text=truncate(text, MAX_QUESTION_BYTES), doubtful=doubtful, approve=approve)
+    text = truncate("\n".join(piece.text for piece in burst.pieces), MAX_QUESTION_BYTES)
+    question = newest.having(text=text, doubtful=any(piece.doubtful for piece in burst.pieces))
+    if not any(piece.approve for piece in burst.pieces):
+        return question
+    return question.having(approve=True, live=False, sign="")  # nothing is shown before the owner has decided
+
+
+def part_before(burst: Burst, is_older: Callable[[Question], bool]) -> Question | None:
+    """Return the question that the older pieces make, None if there are none."""
+    older = tuple(piece for piece in burst.pieces if is_older(piece))
+    return question_of(burst.having(pieces=older)) if older else None
 
 
 def without(record: ChatRecord, burst: Burst) -> ChatRecord:
     return record.having(bursts=tuple(one for one in record.bursts if one.sender != burst.sender))
 
 
-def edit_piece(record: ChatRecord, message_id: int, text: str) -> ChatRecord:
-    """Change the text of a piece. One that nothing can be seen of any more is left out."""
-    text = truncate(trim(clean(text)), MAX_QUESTION_BYTES)
-    if is_blank(text):
-        return leave_out(record, {message_id})
-    for burst in record.bursts:
-        pieces = tuple(piece.having(text=text) if piece.message_id == message_id else piece for piece in burst.pieces)
-        if pieces != burst.pieces:
-            return _replace(record, burst, burst.having(pieces=pieces))
-    return record
+def find_piece(record: ChatRecord, message_id: int) -> tuple[Burst, Question] | None:
+    """Return a piece and its burst."""
+    found = ((burst, piece) for burst in record.bursts for piece in burst.pieces if piece.message_id == message_id)
+    return next(found, None)
+
+
+def change_piece(record: ChatRecord, burst: Burst, piece: Question, text: str) -> ChatRecord:
+    """Change the text of a piece, as far as its burst has room for it."""
+    others = tuple(one for one in burst.pieces if one != piece)
+    changed = piece.having(text=truncate(text, _room(others)))
+    pieces = tuple(changed if one == piece else one for one in burst.pieces)
+    return record if changed == piece else _replace(record, burst, burst.having(pieces=pieces))
 
 
 def leave_out(record: ChatRecord, message_ids: Set[int]) -> ChatRecord:
     """Leave out pieces. A burst of which none is left is gone."""
     for burst in record.bursts:
-        pieces = tuple(piece for piece in burst.pieces if piece.message_id not in message_ids)
-        if len(pieces) == len(burst.pieces):
-            continue
-        persona = burst.pieces[-1].persona
-        kept = (*pieces[:-1], *(piece.having(persona=persona) for piece in pieces[-1:]))
-        record = _replace(record, burst, burst.having(pieces=kept)) if kept else without(record, burst)
+        kept = [piece for piece in burst.pieces if piece.message_id not in message_ids]
+        if not kept:
+            record = without(record, burst)
+        elif len(kept) < len(burst.pieces):
+            record = _replace(record, burst, burst.having(pieces=_with_persona(kept, burst.pieces[-1].persona)))
     return record
 
 
@@ -125,5 +143,12 @@ def _replace(record: ChatRecord, burst: Burst, by: Burst) -> ChatRecord:
     return record.having(bursts=tuple(by if one.sender == burst.sender else one for one in record.bursts))
 
 
-def _bytes(*pieces: Question) -> int:
-    return sum(len(piece.text.encode()) + 1 for piece in pieces)
+def _with_persona(pieces: Sequence[Question], persona: str) -> tuple[Question, ...]:
+    """Return `pieces` with the persona at the newest of them only: it may be long."""
+    *earlier, newest = pieces
+    return *(piece.having(persona="") for piece in earlier), newest.having(persona=persona)
+
+
+def _room(pieces: Sequence[Question]) -> int:
+    """Return how many bytes of text a burst has room for, besides `pieces`."""
+    return max(0, MAX_QUESTION_BYTES - sum(len(piece.text.encode()) + 1 for piece in pieces))

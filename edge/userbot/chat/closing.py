@@ -1,12 +1,13 @@
-"""Close a burst: make it the chat's question. A pure function."""
+"""Close a burst: make it the chat's question, or drop it. Pure functions."""
 
 from datetime import datetime, timedelta
 
 from edge.userbot.chat.admission import remember
 from edge.userbot.chat.approval import join
-from edge.userbot.chat.bursts import due_burst, question_of, without
+from edge.userbot.chat.bursts import find_burst, may_close, question_of, without
 from edge.userbot.chat.own_messages import add_notice
 from edge.userbot.chat.record import Burst, ChatRecord, Notice, ask
+from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.phrases import INTERNAL, failure
 from events.ids import RequestId
 
@@ -18,8 +19,8 @@ def close_burst(
 
     `account` and `chat` are the first tokens of the request's id, which is due `deadline` from now.
     """
-    due = due_burst(record, now)
-    if due is None or due.sender != burst.sender:
+    due = find_burst(record, burst.sender)
+    if due is None or due.due_at > now or not may_close(record):
         return record
     question, record = question_of(due), without(record, due)
     record = record.having(heard=remember(record.heard, due, now))
@@ -27,6 +28,15 @@ def close_burst(
     if record.current is None:
         return record.having(current=ask(question, request_id, now + deadline))
     return join(record, question, request_id, now + deadline)
+
+
+def drop_doubtful(record: ChatRecord, restored_at: datetime) -> Decision:
+    """Drop the bursts that were begun before a backup was restored: they may have been answered with what followed."""
+    doubtful = [burst for burst in record.bursts if any(piece.asked_at < restored_at for piece in burst.pieces)]
+    dropped = tuple(question_of(burst) for burst in doubtful)
+    for burst in doubtful:
+        record = without(record, burst)
+    return Decision(record, Effect.DOUBTFUL, dropped)
 
 
 def skip_burst(record: ChatRecord, burst: Burst) -> ChatRecord:

@@ -1,11 +1,30 @@
-"""What it does to a chat's record that messages in it were deleted: a pure function."""
+"""What it does to a chat's record that messages in it were deleted or edited: pure functions."""
 
 from collections.abc import Set
 
-from edge.userbot.chat.bursts import leave_out, question_of
+from edge.userbot.chat.bursts import change_piece, find_piece, leave_out, question_of
+from edge.userbot.chat.commands import Ask, parse
 from edge.userbot.chat.owner_turn import drop_questions, open_questions
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.transitions import Decision, Effect
+from edge.userbot.chat.triggering import is_for_people
+from edge.userbot.people import Person
+from edge.userbot.rules import Rules
+from edge.userbot.text import clean, trim
+
+
+def take_edit(record: ChatRecord, message_id: int, text: str, rules: Rules) -> Decision:
+    """Take a message's new text into the burst that collects it. One that is for nobody any more is left out."""
+    found = find_piece(record, message_id)
+    if found is None:
+        return Decision(record, Effect.SILENT)
+    if not is_for_people(text):
+        return take_deletion_from_bursts(record, {message_id})
+    burst, piece = found
+    own = rules.for_person(Person(burst.sender))
+    command = parse(text, own.prefix, own.names)
+    text = command.question if isinstance(command, Ask) else trim(clean(text))
+    return Decision(change_piece(record, burst, piece, text), Effect.SILENT)
 
 
 def take_deletion_from_bursts(record: ChatRecord, message_ids: Set[int]) -> Decision:

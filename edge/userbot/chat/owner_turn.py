@@ -1,9 +1,10 @@
 """The owner's turn: what a message that the owner writes in a chat does to its record. Pure functions."""
 
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime, timedelta
 
 from edge.userbot.chat.answers import record_answered
-from edge.userbot.chat.bursts import question_of
+from edge.userbot.chat.bursts import leave_out, part_before
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.own_messages import (
     SentMessage,
@@ -50,25 +51,38 @@ def _record_ours(record: ChatRecord, message: OwnMessage, *, feedback: bool) -> 
 
 def older_questions(record: ChatRecord, message_id: int) -> tuple[Question, ...]:
     """Return the questions without a complete outcome that were written before message `message_id` of the chat."""
-    return tuple(question for question in open_questions(record) if question.message_id < message_id)
+    return open_questions(record, lambda question: question.message_id < message_id)
 
 
-def open_questions(record: ChatRecord) -> tuple[Question, ...]:
-    """Return the questions without a complete outcome."""
+def open_questions(
+    record: ChatRecord, is_meant: Callable[[Question], bool] = lambda question: True
+) -> tuple[Question, ...]:
+    """Return the questions without a complete outcome that are meant. Meant pieces of a burst are one."""
     current = (record.current.question,) if record.current else ()
-    return *current, *record.waiting, *(question_of(burst) for burst in record.bursts)
+    asked = (question for question in (*current, *record.waiting) if is_meant(question))
+    parts = (part_before(burst, is_meant) for burst in record.bursts)
+    return *asked, *(part for part in parts if part)
 
 
 def drop_questions(record: ChatRecord, questions: tuple[Question, ...]) -> ChatRecord:
-    """Return `record` without `questions`, which get no outcome, and without the thinking line of the current one."""
+    """Return `record` without `questions`, which get no outcome, and without the thinking line of the current one.
+
+    Of a burst the pieces up to such a question are left out.
+    """
     if not questions:
         return record
     if record.current and record.current.question in questions:
         record = forget_current(record, withdraw=True)
-    return record.having(
-        waiting=tuple(question for question in record.waiting if question not in questions),
-        bursts=tuple(burst for burst in record.bursts if question_of(burst) not in questions),
-    )
+    record = record.having(waiting=tuple(question for question in record.waiting if question not in questions))
+    return leave_out(record, set(_pieces_up_to(record, {question.message_id for question in questions})))
+
+
+def _pieces_up_to(record: ChatRecord, newest: Set[int]) -> Iterator[int]:
+    """Yield the messages of each burst up to the one that is among `newest`."""
+    for burst in record.bursts:
+        ids = [piece.message_id for piece in burst.pieces]
+        end = next((at for at, message_id in enumerate(ids, 1) if message_id in newest), 0)
+        yield from ids[:end]
 
 
 def pause(record: ChatRecord, since: datetime, length: timedelta, now: datetime) -> ChatRecord:

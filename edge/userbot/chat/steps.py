@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.userbot import phrases
-from edge.userbot.chat.bursts import due_burst, may_close
+from edge.userbot.chat.bursts import NOBODY, TypingUntil, due_at, due_burst, may_close
 from edge.userbot.chat.drafts import draft_shown_by, draft_to_show
 from edge.userbot.chat.record import (
     MAX_NOTICES,
@@ -145,11 +145,14 @@ Step = (
 )
 
 
-def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bool = True) -> Step | None:
+def next_step(
+    record: ChatRecord, now: datetime, *, erase: bool = True, send: bool = True, typing: TypingUntil = NOBODY
+) -> Step | None:
     """Return the most urgent step, the same one until its transition is stored; None if there is none for now.
 
     `erase`: whether events can be erased now. If not, the chat goes on, but the notice that says so waits. `send`:
-    whether messages can be sent now. If not, only steps without one are returned, such as `Expire`.
+    whether messages can be sent now. If not, only steps without one are returned, such as `Expire`. `typing`: whose
+    bursts wait.
     """
     if record.erasing and erase:
         return Erase(record.deleted_to)
@@ -157,7 +160,7 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
         return Recall(record.recalled[0])
     if step := _step_beside_questions(record, send=send):
         return step
-    if burst := due_burst(record, now):
+    if burst := due_burst(record, now, typing):
         return CloseBurst(burst)
     if record.current:
         return _question_step(record.current, now, send=send)
@@ -199,12 +202,13 @@ def _question_step(current: Current, now: datetime, *, send: bool) -> Step | Non
     return delivery if send or not isinstance(delivery, Deliver) else None
 
 
-def wake_at(record: ChatRecord) -> datetime | None:
+def wake_at(record: ChatRecord, typing: TypingUntil = NOBODY) -> datetime | None:
     """Return when a step becomes due by itself.
 
-    That is at the current question's deadline, when its approval expires, or when a burst is to be closed.
+    That is at the current question's deadline, when its approval expires, or when a burst is to be closed. `typing`: as
+    in `next_step`.
     """
-    moments = [burst.due_at for burst in record.bursts] if may_close(record) else []
+    moments = [due_at(burst, typing) for burst in record.bursts] if may_close(record) else []
     if (current := record.current) and current.state != "delivering":
         moments += [current.deadline] if current.outcome is None else [at for at in [current.approve_until] if at]
     return min(moments, default=None)

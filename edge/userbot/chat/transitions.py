@@ -8,7 +8,7 @@ from enum import StrEnum
 from edge.userbot import phrases
 from edge.userbot.chat import admission
 from edge.userbot.chat.approval import join, needs_approval
-from edge.userbot.chat.bursts import add, begin, find_burst, has_room
+from edge.userbot.chat.bursts import add, begin, find_burst, find_piece, has_room
 from edge.userbot.chat.commands import (
     Ask,
     AskHint,
@@ -26,6 +26,7 @@ from edge.userbot.chat.record import (
     MAX_QUESTION_BYTES,
     MAX_SEEN,
     MAX_WAITING,
+    Burst,
     ChatRecord,
     ChatSettings,
     Current,
@@ -34,7 +35,7 @@ from edge.userbot.chat.record import (
     ask,
     truncate,
 )
-from edge.userbot.chat.triggering import draw, is_triggered
+from edge.userbot.chat.triggering import draw, is_triggered, may_be_meant
 from edge.userbot.people import Person
 from edge.userbot.rules import Rules
 from edge.userbot.text import clean, trim
@@ -155,10 +156,11 @@ class Decision:
 
 def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """Take in a message. One that is a duplicate or not for the bot changes nothing."""
-    command = message.command or hear(message, rules)
+    goes_on = find_burst(record, message.author) is not None
+    command = message.command or hear(message, rules, goes_on=goes_on)
     if command is None or (isinstance(command, Collect) and not _is_meant(record, message, rules)):
         return Decision(record, Effect.SILENT)
-    if message.message_id in record.seen:
+    if message.message_id in record.seen or find_piece(record, message.message_id):
         return Decision(record, Effect.DUPLICATE)
     if message.message_id <= record.deleted_to:
         return Decision(record, Effect.CANCELLED)
@@ -187,12 +189,16 @@ def hear(message: Incoming, rules: Rules, *, goes_on: bool = False) -> Command |
         return None
     if command := parse(message.text, rules.prefix, rules.names):
         return command
-    text = trim(clean(message.text))
-    return Collect(text) if text and (goes_on or is_triggered(message, rules)) else None
+    is_meant = may_be_meant(message, rules) if goes_on else is_triggered(message, rules)
+    return Collect(trim(clean(message.text))) if is_meant else None
 
 
 def _is_meant(record: ChatRecord, message: Incoming, rules: Rules) -> bool:
-    return bool(find_burst(record, message.author)) or is_triggered(message, rules, record)
+    """Return whether a message without the prefix follows in its sender's burst, or a trigger applies."""
+    burst = find_burst(record, message.author)
+    # One from before the burst is read again after a crash: no trigger applied then.
+    follows = burst is not None and message.message_id > burst.pieces[0].message_id
+    return may_be_meant(message, rules) if follows else is_triggered(message, rules, record)
 
 
 HELD_BACK: Sequence[tuple[Callable[[admission.Case], bool], Effect]] = (
@@ -220,8 +226,7 @@ def _admit(record: ChatRecord, command: Command, message: Incoming, rules: Rules
         return _turn_away(record, command, message, rules, now)
     if isinstance(command, Ask | AskHint | Collect):
         case = admission.Case(record, message, rules, now)
-        goes_on = isinstance(command, Ask | Collect) and find_burst(record, message.author) is not None
-        against = HELD_BACK_FROM_BURST if goes_on else HELD_BACK
+        against = HELD_BACK_FROM_BURST if _burst_for(record, command, message) else HELD_BACK
         if effect := next((effect for applies, effect in against if applies(case)), None):
             return _hold_back(record, effect, message, rules, now)
     received = _carry_out(record, command, message, rules, now)
@@ -345,8 +350,8 @@ def _question(record: ChatRecord, text: str, message: Incoming, rules: Rules, no
 
 def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
     question = _question(record, text, message, rules, now)
-    if find_burst(record, message.author):
-        return _add_to_burst(record, question, message, rules, now)
+    if burst := _burst_for(record, message.command, message):
+        return Decision(add(record, question, burst, rules, now=now, asks=True), Effect.COLLECTED)
     if record.current is None:
         current = ask(question, message.request_id, now + rules.deadline)
         return Decision(record.having(current=current), Effect.ASKED)
@@ -360,20 +365,26 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
 def _collect(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """Take in a message without the prefix: it begins a burst, or is one more piece of its sender's."""
     piece = _question(record, text, message, rules, now)
-    if find_burst(record, message.author):
-        return _add_to_burst(record, piece, message, rules, now)
-    if not has_room(record, piece, message.author):
+    if not has_room(record, piece.text, message.author):
         return Decision(record, Effect.IGNORED_BUSY)
+    if burst := find_burst(record, message.author):
+        return Decision(add(record, piece, burst, rules, now=now, asks=False), Effect.COLLECTED)
     delay = rules.delay.at(draw(message, "delay"))
     return Decision(begin(record, piece, message.author, rules, now=now, delay=delay), Effect.COLLECTING)
 
 
-def _add_to_burst(record: ChatRecord, piece: Question, message: Incoming, rules: Rules, now: datetime) -> Decision:
-    burst = find_burst(record, message.author)
-    if burst is None or not has_room(record, piece, burst.sender):
-        return Decision(record, Effect.IGNORED_BUSY)
-    asks = isinstance(message.command, Ask)
-    return Decision(add(record, piece, burst, rules, now=now, asks=asks), Effect.COLLECTED)
+def _burst_for(record: ChatRecord, command: Command | None, message: Incoming) -> Burst | None:
+    """Return the burst of which a message becomes one more piece.
+
+    A question with the prefix stands alone if there is no room for it, or if it may have been answered alone before.
+    """
+    match command:
+        case Collect():
+            return find_burst(record, message.author)
+        case Ask(question) if not (message.doubtful or message.before_restore):
+            fits = has_room(record, truncate(question, MAX_QUESTION_BYTES), message.author)
+            return find_burst(record, message.author) if fits else None
+    return None
 
 
 def _room(current: Current, rules: Rules, now: datetime) -> int:

@@ -20,7 +20,7 @@ def is_triggered(message: Incoming, rules: Rules, record: ChatRecord | None = No
 
     Without the `record` a reply counts as one to us, so that true means that it may be so.
     """
-    if not rules.triggers or not _may_be_meant(message, rules):
+    if not may_be_meant(message, rules):
         return False
     return any(_is_of(kind, message, record) and draw(message, kind) < share for kind, share in rules.triggers.shares)
 
@@ -31,12 +31,17 @@ def draw(message: Incoming, purpose: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def _may_be_meant(message: Incoming, rules: Rules) -> bool:
-    """Return whether a trigger may apply: what starts with `/` is for some bot, and groups have to be listed."""
-    text = strip_invisible(message.text).strip()
-    if is_blank(text) or text.startswith("/") or message.by_machine:
+def may_be_meant(message: Incoming, rules: Rules) -> bool:
+    """Return whether a message without the prefix may become a question, or part of one. Groups have to be listed."""
+    if not rules.triggers or message.by_machine or not is_for_people(message.text):
         return False
     return not is_group(message.chat) or rules.lists_group(message.chat)
+
+
+def is_for_people(text: str) -> bool:
+    """Return whether a text says something: what starts with `/` is for some bot."""
+    text = strip_invisible(text).strip()
+    return not is_blank(text) and not text.startswith("/")
 
 
 def _is_of(kind: Trigger, message: Incoming, record: ChatRecord | None) -> bool:

@@ -15,7 +15,6 @@ from edge.userbot.chat.question_progress import limit_deadline
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.steps import (
     CarryOut,
-    CloseBurst,
     Deliver,
     Erase,
     Notify,
@@ -99,6 +98,7 @@ class Driver:
         self._reply_target = reply_target
         self._resumed = resumed
         self._checked_for_outcome = ""
+        self._knows_bursts = False
         self.woken = asyncio.Event()
         """Set when the record may have changed since it was last loaded."""
         self._end_wait = asyncio.Event()
@@ -198,23 +198,20 @@ class Driver:
             return True
         now = self._clock.monotonic()
         time, erase, send = self._clock.now(), now >= self._performer.erase_at, now >= self._send_at
-        step = self._step = next_step(record, time, erase=erase, send=send)
+        step = self._step = next_step(record, time, erase=erase, send=send, typing=self._typists.until())
         beside = isinstance(step, Erase | Notify | Withdraw | CarryOut | Recall | ShowDraft)
-        if not beside and await self._was_answered_before(record):
+        if not beside and (await self._dropped_doubtful(record) or await self._was_answered_before(record)):
             return True
         if not self._released.is_set():
             await self._released.wait()
             return True
-        if isinstance(step, CloseBurst) and (seconds := self._typists.seconds_left(step.burst)):
-            await self._wait(record, seconds)
-        elif step:
+        if step:
             await self._performer.perform(step, record, due_since=self._due_since)
             if isinstance(step, Notify | Withdraw | Think | Deliver | ShowDraft):
                 self._send_pauses.reset()
             # The question's next step was due before a step beside it, e.g. before its draft is recalled.
             if not beside and not self.woken.is_set():
                 self._due_since = self._clock.now()
-        if step:
             return True
         due = list(self._seconds_to_next_step(record, now, time))
         if due:
@@ -225,6 +222,13 @@ class Driver:
         now, ports, rules = self._clock.now(), self._ports, self._ports.rules()
         record = limit_deadline(record, now + ports.deadline)
         return limit_bursts(limit_approval(record, now + rules.approve_for), now, rules)
+
+    async def _dropped_doubtful(self, record: ChatRecord) -> bool:
+        """Return whether bursts were dropped that a backup contained: what became of them since is not known."""
+        if not (self._resumed and record.bursts) or self._knows_bursts:
+            return False
+        self._knows_bursts = not await self._performer.drop_doubtful_bursts()
+        return not self._knows_bursts
 
     async def _was_answered_before(self, record: ChatRecord) -> bool:
         """Return whether the chat has the outcome of the current question, which is then dropped, or may have it.
@@ -255,7 +259,7 @@ class Driver:
             yield self._send_at - now
         if record.erasing:
             yield erase_at - now
-        if at := wake_at(record):
+        if at := wake_at(record, self._typists.until()):
             yield (at - time).total_seconds()
 
     async def _notify_unreadable(self, error: UnreadableRecord) -> bool:

@@ -10,7 +10,7 @@ import structlog
 from edge.userbot import phrases
 from edge.userbot.chat import question_progress as progress
 from edge.userbot.chat.answers import record_answered
-from edge.userbot.chat.closing import close_burst, skip_burst
+from edge.userbot.chat.closing import close_burst, drop_doubtful, skip_burst
 from edge.userbot.chat.drafts import draft_shown_by
 from edge.userbot.chat.own_messages import SentMessage, drop_withdrawal, record_sent
 from edge.userbot.chat.record import NO_MESSAGE, AnswerText, Burst, ChatRecord, Current, Order
@@ -33,6 +33,7 @@ from edge.userbot.chat.steps import (
     Withdraw,
 )
 from edge.userbot.driving.approvals import Approvals
+from edge.userbot.driving.dropped import report_dropped
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.orders import Orders
 from edge.userbot.driving.outbox import Outbox
@@ -191,6 +192,14 @@ class Performer:
             deadline = self._clock.now() + ports.deadline
             await self._change(lambda record: progress.drop_answered_question(record, current.request_id, deadline))
         return settled
+
+    async def drop_doubtful_bursts(self) -> bool:
+        """Drop the bursts from a restored backup. Return whether there were any."""
+        ports = self._ports
+        restored_at = await ports.chats.restored_at()
+        decision = await ports.chats.change(self._chat, lambda record: drop_doubtful(record, restored_at))
+        report_dropped(ports, self._chat, decision.dropped, decision.effect)
+        return bool(decision.dropped)
 
     async def publish(self, record: ChatRecord, current: Current) -> None:
         """Publish the request, once per process: the log deduplicates those of earlier processes."""

@@ -1,7 +1,9 @@
 """Who is typing in a chat: their burst waits, as more is to come."""
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
 from edge.userbot.chat.incoming import Typing
-from edge.userbot.chat.record import Burst
 from events.runtime.clock import Clock
 
 SHOWN = 6.0
@@ -18,12 +20,14 @@ class Typists:
 
     def note(self, typing: Typing) -> None:
         """Take in that somebody types, or stops."""
-        self._until.pop(typing.sender, None)
-        if not typing.stops and len(self._until) < MAX_TYPISTS:
-            self._until[typing.sender] = self._clock.monotonic() + SHOWN
-
-    def seconds_left(self, burst: Burst) -> float:
-        """Return for how long the burst is to wait for its person, at most until it has to be closed."""
         now = self._clock.monotonic()
-        typed = max(0.0, self._until.get(burst.sender, now) - now)
-        return min(typed, max(0.0, (burst.close_by - self._clock.now()).total_seconds()))
+        self._until = {
+            sender: until for sender, until in self._until.items() if until > now and sender != typing.sender
+        }
+        if not typing.stops and len(self._until) < MAX_TYPISTS:
+            self._until[typing.sender] = now + SHOWN
+
+    def until(self) -> Mapping[str, datetime]:
+        """Return by sender until when those count as typing who do so now."""
+        now, time = self._clock.monotonic(), self._clock.now()
+        return {sender: time + timedelta(seconds=until - now) for sender, until in self._until.items() if until > now}

@@ -9,13 +9,13 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat.admission import SILENCE
-from edge.userbot.chat.bursts import edit_piece
 from edge.userbot.chat.commands import Command
-from edge.userbot.chat.deletions import take_deletion, take_deletion_from_bursts
-from edge.userbot.chat.incoming import Deleted, Edited, Incoming
+from edge.userbot.chat.deletions import take_deletion, take_deletion_from_bursts, take_edit
+from edge.userbot.chat.incoming import Deleted, Edited, Incoming, Typing
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import (
     ANSWERED,
+    ASKING,
     BY_RULE,
     Decision,
     Effect,
@@ -91,6 +91,8 @@ class Intake:
         return self._drivers.has(message.chat) and bool(rules.triggers or rules.overrides)
 
     async def receive(self, message: Incoming) -> Effect:
+        # Telegram does not say so, but whoever has sent a message is no longer typing it. TDLib takes it so, too.
+        self._drivers.note_typing(Typing(message.chat, message.author, stops=True))
         rules, command = self._rules_for(message.sender), self.parse(message)
         if command is None:
             return Effect.SILENT
@@ -109,9 +111,8 @@ class Intake:
     async def receive_edit(self, edit: Edited) -> None:
         """Take a message's new text into the burst of which it is a piece; any other edit changes nothing."""
         if self._drivers.has(edit.chat):
-            await self._change_burst(
-                edit.chat, lambda record: Decision(edit_piece(record, edit.message_id, edit.text), Effect.SILENT)
-            )
+            rules = replace(self._owner_rules(), names=self._names())
+            await self._change_burst(edit.chat, lambda record: take_edit(record, edit.message_id, edit.text, rules))
 
     async def receive_deletion_from_bursts(self, deleted: Deleted) -> None:
         """Leave deleted messages out of the bursts of which they are pieces."""
@@ -192,7 +193,7 @@ class Intake:
             return await self._decide_with_retries(
                 receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh
             )
-        if effect is Effect.TOO_OLD or effect in BY_RULE:
+        if effect in {Effect.TOO_OLD, Effect.SILENT, Effect.DOUBTFUL, *BY_RULE}:
             return effect
         rules = self._rules_for(message.sender)
         reply_target = ReplyTarget(message.message_id, phrases.language(message.locale, rules.locale))
@@ -236,7 +237,7 @@ class Intake:
             return message
         record = await self._lookups.record(message.chat)
         known = receive(record, message, rules, self._clock.now()).effect if record else None
-        if known not in ANSWERED | {Effect.IGNORED_BUSY}:
+        if known not in ANSWERED | ASKING | {Effect.IGNORED_BUSY}:
             return message
         answered = await self._lookups.was_answered(message)
         return replace(message, answered=bool(answered), doubtful=answered is None)

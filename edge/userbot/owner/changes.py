@@ -53,7 +53,7 @@ def questions_before(record: ChatRecord, order: Order, *, numbered_together: boo
     """Return the questions without a complete outcome that were asked before the order."""
     if numbered_together:
         return older_questions(record, order.message_id)
-    return tuple(question for question in open_questions(record) if question.asked_at <= order.date)
+    return open_questions(record, lambda question: question.asked_at <= order.date)
 
 
 def cancel(record: ChatRecord, order: Order, *, numbered_together: bool) -> Decision:
