@@ -15,7 +15,8 @@ SHELL := bash
 # CHAOS_ACCOUNTS  true: with the accounts of deploy/nats-accounts.conf, without the faults that only an administrator can repair
 # CHAOS_BUSINESS  true: with business connections (CLIENT=kurigram)
 # CHAOS_OWNER  true: with owners who approve, pause, give orders and change timokha.toml meanwhile
-# PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats or voice; by default everything
+# CHAOS_TWIN   true: users also write without the prefix, in bursts, with typing, edits and deletions
+# PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats, bursts or voice; by default everything
 # VOICE_LIST   which questions `make bench PART=voice` asks: test, second or halfway
 # VOICE        where `make voice` trains, build/voice
 # CONTAINERS_SETUP  a command that starts a Docker engine, for `make test-containers` if none runs
@@ -28,7 +29,7 @@ EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
 VOICE ?= build/voice
-export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER
+export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN
 
 BIN := $(VENV)/bin
 # The extra with the client.

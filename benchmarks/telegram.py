@@ -31,6 +31,7 @@ class Chats:
     telegram: Sandbox
     owner: Account
     visitors: list[Account]
+    nats_url: str
 
     async def ask(self, number: int) -> float:
         """Seconds until the answer can be read in the visitor's chat; the thinking line comes before."""
@@ -87,4 +88,4 @@ async def product(directory: Path, **changes: str) -> AsyncIterator[Chats]:
         }
         async with running(*(CommandProcess(name, directory, settings) for name in ("generate", "userbot"))):
             await telegram.wait_for(lambda: telegram.sessions(owner.id), TIMEOUT)
-            yield Chats(telegram, owner, visitors)
+            yield Chats(telegram, owner, visitors, nats.url)

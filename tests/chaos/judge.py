@@ -17,6 +17,7 @@ from tests.chaos.edges import BOT, BUSINESS, EDGES, Edge
 from tests.chaos.logbook import Logbook
 from tests.chaos.owned import AT_ONCE, Owned
 from tests.chaos.owner import Owner
+from tests.chaos.pieces import Pieces
 from tests.chaos.storm import Storm
 from tests.chaos.users import FAILURES, Break, Crowd, Question, outcomes, thoughts, told_unreadable
 from tests.chaos.world import World, records_of
@@ -49,6 +50,8 @@ class Verdict:
     expired: int = 0
     joined: int = 0
     day_limit: int = 0
+    hour_limit: int = 0
+    deleted: int = 0
     lost_with_store: int = 0
     unreadable: int = 0
     undeliverable: int = 0
@@ -85,7 +88,14 @@ class Judge:
     """Of what one edge was asked."""
 
     def __init__(  # noqa: PLR0917 - all that a storm leaves
-        self, world: World, crowd: Crowd, storm: Storm, book: Logbook, edge: Edge, owner: Owner | None = None
+        self,
+        world: World,
+        crowd: Crowd,
+        storm: Storm,
+        book: Logbook,
+        edge: Edge,
+        owner: Owner | None = None,
+        hourly: int = 0,
     ) -> None:
         self._world = world
         self._storm = storm
@@ -96,6 +106,7 @@ class Judge:
         self._chronicle = world.chronicle.concerning(edge.kind)
         self._owner = owner
         self._owned = Owned(owner, self._asked, book, self._chronicle, self._breaks) if owner else None
+        self.pieces = Pieces(world, self._asked, book, self._chronicle, self._breaks, hourly)
         self._counted: Counter[int] = Counter()
         self._verdict = Verdict()
         self._busy: dict[int, list[Case]] = {}
@@ -148,7 +159,7 @@ class Judge:
 
     def _kind(self, case: Case, published: set[str]) -> tuple[str, str]:
         """And what is wrong with that, if anything is."""
-        if len(case.ends) > 1:
+        if len(case.ends) > 1 and not self.pieces.may_repeat(case.question):
             return "answered_twice", ""
         if not case.ends:
             return self._silence(case, published)
@@ -157,6 +168,11 @@ class Judge:
         return "answered_once", ""
 
     def _silence(self, case: Case, published: set[str]) -> tuple[str, str]:
+        if kind := self.pieces.explain(case.question):
+            case.silenced_at = case.question.asked_at if kind == "hour_limit" else case.settled_at
+            return kind, ""
+        if case.question.is_piece or self.pieces.is_collected(case.question):
+            return self._faults_silence(case) or "lost", ""
         never_asked = case.seen and not case.asked and case.question.name not in published
         # An emptied store may have taken along that it was seen.
         untaken = not case.asked and case.question.name not in published
@@ -166,13 +182,16 @@ class Judge:
             why_not = self._busy_or_why_not(case)
             kind = self._owners_silence(case, never_asked, unlogged=True) if why_not else ""
             return (kind, "") if kind else ("ignored_busy", why_not)
+        kind = self._faults_silence(case) or self._owners_silence(case, never_asked, unlogged=True)
+        return kind or "lost", ""
+
+    def _faults_silence(self, case: Case) -> str:
+        """What the silence is called if a fault explains it."""
         if self._is_unreadable(case):
-            return "unreadable", ""
+            return "unreadable"
         if self._is_lost_with_store(case):
-            return "lost_with_store", ""
-        if self._is_undeliverable(case):
-            return "undeliverable", ""
-        return self._owners_silence(case, never_asked, unlogged=True) or "lost", ""
+            return "lost_with_store"
+        return "undeliverable" if self._is_undeliverable(case) else ""
 
     def _owners_silence(self, case: Case, never_asked: bool, *, unlogged: bool = False) -> str:
         """What the silence is called if its owner explains it."""
@@ -257,6 +276,7 @@ class Judge:
         if strangers := self._book.owner_wrote.keys() - written:
             wrong.append(f"took its own messages for the owner's: {sorted(strangers)}")
         wrong += self._owned.wrongs() if self._owned else []
+        wrong += self.pieces.wrongs()
         return [f"{self._edge.kind}: {text}" for text in wrong]
 
     def _telling(self, broken: Break) -> str:
@@ -277,7 +297,7 @@ class Judge:
 
 
 def rests(record: ChatRecord) -> bool:
-    to_do = record.current or record.waiting or record.notices or record.erasing
+    to_do = record.current or record.waiting or record.bursts or record.notices or record.erasing
     owners = record.orders or record.recalled or record.withdrawn or any(not one.closed for one in record.drafts)
     return not (to_do or owners)
 
@@ -297,7 +317,8 @@ async def _calm(world: World, stored: JetStreamRecords, crowd: Crowd, edge: Edge
     seen = {(int(chat), message) for chat, record in records.items() for message in (record.seen if record else ())}
     emptied = max((noted.ended for noted in world.chronicle.concerning(edge.kind).of("emptied")), default=0.0)
     afresh = {broken.user: broken.afresh_at for broken in crowd.breaks}
-    arrived = all((q.user, q.message_id) in seen or q.asked_at <= max(emptied, afresh.get(q.user, 0)) for q in asked)
+    missing = [q for q in asked if (q.user, q.message_id) not in seen and q.deleted_at is None]
+    arrived = all(q.asked_at <= max(emptied, afresh.get(q.user, 0)) for q in missing)
     return arrived and all(record and rests(record) for record in records.values())
 
 

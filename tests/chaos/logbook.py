@@ -14,9 +14,10 @@ from typing import Any
 class Logbook:
     """By chat and message: what was asked of a model, when it was ignored as busy, and when it was settled.
 
-    `joined`: with questions whose draft waits; `first`: in a chat without any. `outcomes`: how those were settled. By
-    chat: when Telegram refused an answer for good. `owner_wrote`: when which message was taken for the owner's. A
-    killed process takes the lines with it that it had not written.
+    `joined`: with questions whose draft waits; `first`: in a chat without any. `collected`: when, and whether it began
+    a burst (`collecting`) or went on with one. `outcomes`: how those were settled. By chat: when Telegram refused an
+    answer for good. `owner_wrote`: when which message was taken for the owner's. A killed process takes the lines with
+    it that it had not written.
     """
 
     asked: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -26,6 +27,7 @@ class Logbook:
     first: set[tuple[str, str]] = field(default_factory=set)
     outcomes: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     owner_wrote: dict[int, float] = field(default_factory=dict)
+    collected: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -40,6 +42,8 @@ def read(path: Path) -> Logbook:
                 found.add((line["chat"], str(line["message"])))
             case "message.received" if line["effect"] in ("owner_wrote", "owner_took_over"):
                 book.owner_wrote.setdefault(int(line["message"]), at)
+            case "message.received" if line["effect"] in ("collecting", "collected"):
+                book.collected.setdefault((line["chat"], str(line["message"])), (at, line["effect"]))
             case "message.received" if line["effect"] == "ignored_busy":
                 book.ignored.setdefault((line["chat"], str(line["message"])), at)
             case "question.settled":

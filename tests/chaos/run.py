@@ -4,6 +4,7 @@ Writes build/chaos.json (CHAOS_OUTPUT); exit code 1 if a question was lost or an
 a process did not end at SIGTERM. CHAOS_FAULTS=outages=2,terminations=5 takes these faults only.
 With CHAOS_BUSINESS=true, and kurigram, the edge is one of business connections, with two persons and without owners.
 CHAOS_OWNER=true puts owners in charge: approval, pauses, orders, lists, limits, a timokha.toml that changes.
+CHAOS_TWIN=true lets users write without the prefix as well: bursts, with typing, edits and deletions.
 With CHAOS_ACCOUNTS=true each process has its own account on NATS, as deploy/ ships it, and nothing is deleted that only
 `timokha setup` could make anew.
 """
@@ -25,6 +26,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from events.errors import TransportError
 from tests.chaos import logbook
+from tests.chaos.bursts import SETTINGS as SETTINGS_OF_BURSTS
+from tests.chaos.bursts import Bursts
 from tests.chaos.faults import Faults, planned
 from tests.chaos.judge import Judge, calm
 from tests.chaos.owner import Owner
@@ -44,6 +47,8 @@ SETTINGS = {
 USERS = 40
 LIMIT = 1.3
 """The answers that a user may get in a day, as a share of an average user's questions."""
+HOURLY = 0.4
+"""Likewise in an hour to messages without the prefix."""
 CALM = 240.0
 """Seconds to come to rest when the storm is over, longer than a deadline."""
 
@@ -60,11 +65,12 @@ def main() -> int:
     owned = os.environ.get("CHAOS_OWNER") == "true"
     chosen = os.environ.get("CHAOS_FAULTS")
     business = os.environ.get("CHAOS_BUSINESS") == "true"
-    if business and owned:
-        print("CHAOS_BUSINESS and CHAOS_OWNER exclude each other: choose one", file=sys.stderr)
+    twin = os.environ.get("CHAOS_TWIN") == "true"
+    if business + owned + twin > 1:
+        print("CHAOS_BUSINESS, CHAOS_OWNER and CHAOS_TWIN exclude each other: choose one", file=sys.stderr)
         return 2
     report = asyncio.run(
-        chaos(directory, seed, kills, questions, chosen, accounts=accounts, owned=owned, business=business)
+        chaos(directory, seed, kills, questions, chosen, accounts=accounts, owned=owned, business=business, twin=twin)
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -85,6 +91,7 @@ async def chaos(
     accounts: bool,
     owned: bool,
     business: bool,
+    twin: bool,
 ) -> dict[str, Any]:
     rabbitmq = has_rabbitmq()
     if not rabbitmq:
@@ -95,18 +102,26 @@ async def chaos(
     limit = max(4, round(LIMIT * questions / users))
     if owned:
         settings |= {"USERBOT_MAX_ANSWERS_PER_DAY": str(limit), "USERBOT_MAX_ANSWERS_PER_DAY_FOR_ALL": str(questions)}
+    hourly = max(5, round(HOURLY * questions / users))
+    if twin:
+        sign = random.Random(f"sign {seed}").choice(("line", "reaction", "typing"))
+        settings |= {**SETTINGS_OF_BURSTS, "USERBOT_THINKING": sign, "USERBOT_MAX_WITHOUT_PREFIX_PER_HOUR": str(hourly)}
     async with world(
         directory, rabbitmq=rabbitmq, accounts=accounts, owned=owned, business=business, settings=settings
     ) as made:
         crowd = Crowd(made, questions, random.Random(seed))
         crowd.invite(users)
+        bursts = Bursts(made, crowd, hourly, random.Random(f"bursts {seed}"))
+        crowd.bursts = bursts if twin else None
         owners = {
             edge.kind: Owner(made, crowd, edge, limit, random.Random(f"owner {seed} {edge.kind}"))
             for edge in made.edges
             if owned
         }
         await asyncio.gather(*(owner.begin() for owner in owners.values()))
-        crowd.hushes = lambda question: bool(owners) and owners[question.edge.kind].hushes(question)
+        crowd.hushes = lambda question: (
+            bursts.hushes(question) or (bool(owners) and owners[question.edge.kind].hushes(question))
+        )
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -140,14 +155,20 @@ async def chaos(
                 # Whoever waits now was ignored while busy, and would wait until the patience is over.
                 for task in talking:
                     task.cancel()
-        judges = [Judge(made, crowd, storm, logbook.read(edge.log), edge, owners.get(edge.kind)) for edge in made.edges]
+        judges = [
+            Judge(made, crowd, storm, logbook.read(edge.log), edge, owners.get(edge.kind), hourly)
+            for edge in made.edges
+        ]
         verdicts = [await judge.judge() for judge in judges]
     made.chronicle.write(directory / "chronicle.txt")
     made.write_chats(directory / "chats.txt")
     write_kinds(directory / "questions.txt", judges)
     acts = Counter(act.what for owner in owners.values() for act in owner.acts)
     report = report_of(seed, made, storm, crowd, verdicts, rabbitmq=rabbitmq, took=time.monotonic() - began)
-    return {**report, "acts": dict(sorted(acts.items()))}
+    answers = Counter[str]()
+    for judge in judges:
+        answers.update(judge.pieces.counts())
+    return {**report, "acts": dict(sorted(acts.items())), "answers_without_prefix": dict(answers)}
 
 
 def write_kinds(path: Path, judges: list[Judge]) -> None:

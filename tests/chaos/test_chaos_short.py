@@ -21,6 +21,7 @@ PATIENCE = 450
 """Seconds. It takes about 60, on a busy machine too; whoever stays busy is waited for another 240."""
 OUTCOMES = ("answered_once", "failed_told", "ignored_busy", "lost_with_store", "unreadable", "undeliverable")
 OWNERS = ("taken_over", "paused", "denied", "cancelled", "rejected", "expired", "joined", "day_limit")
+TWINS = ("joined", "deleted", "hour_limit")
 NEVER = ("lost", "answered_twice", "left_busy", "forced_kills", "watchdog_ends", "tracebacks")
 FAULTS = {
     "terminations": 2,
@@ -86,6 +87,21 @@ async def test_a_short_storm_around_business_connections_costs_no_question(tmp_p
     assert report["kills"]["business"]
     assert report["changed_connections"]
     assert [account["answered_once"] >= 10 for account in report["accounts"].values()] == [True, True]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(PATIENCE + 60)
+async def test_a_short_storm_around_bursts_loses_no_message_without_the_prefix(tmp_path) -> None:
+    output = tmp_path / "chaos.json"
+    settings = {"CHAOS_SEED": "7", "CHAOS_KILLS": "7", "CHAOS_QUESTIONS": "120", "CHAOS_OUTPUT": str(output)}
+    own = {"CHAOS_TWIN": "true", "CHAOS_DIRECTORY": str(tmp_path / "world")}
+    code, said = await finished({**settings, **own})
+    assert code == 0, said[-2000:]
+    report = json.loads(output.read_text())
+    assert sum(report[kind] for kind in (*OUTCOMES, *TWINS)) == report["questions"] == 120
+    assert {key: report[key] for key in NEVER} == dict.fromkeys(NEVER, 0)
+    assert report["answered_once"] >= 40
+    assert report["answers_without_prefix"]["to_several_messages"] >= 5
 
 
 async def finished(settings: dict[str, str]) -> tuple[int | None, str]:

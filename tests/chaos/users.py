@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account
@@ -22,6 +23,8 @@ PATIENCE = 135.0
 """Seconds, longer than the deadline, after which a user asks again whatever has become of the question; likewise:"""
 FORGOTTEN = 15.0
 """From when an emptied store was taken up: the question in it is gone."""
+GONE = 3.0
+"""From when its user deleted it."""
 LULL = (0.2, 1.5)
 
 HASTY = 0.2
@@ -53,11 +56,22 @@ class Question:
     answered_at: float | None = None
     replacements: set[str] = field(default_factory=set)
     """What the owner wrote in place of its answer."""
+    is_piece: bool = False
+    """It has no prefix, and may be asked together with others; likewise only of such:"""
+    changed: str = ""
+    """Its text after an edit."""
+    deleted_at: float | None = None
+    repeated_at: float | None = None
+    """When its user sent the same text again."""
 
     @property
     def name(self) -> str:
         """The request id without its revision."""
         return f"{self.edge.account.id}.{self.user}.{self.message_id}"
+
+    @property
+    def texts(self) -> set[str]:
+        return {self.text, self.changed or self.text}
 
     @property
     def request_id(self) -> str:
@@ -79,6 +93,14 @@ class Break:
     hasty: bool = False
 
 
+class Writer(Protocol):
+    """Writes without the prefix."""
+
+    async def write(self, person: Account, edge: Edge) -> Question | None: ...
+
+    def repeat(self, question: Question) -> None: ...
+
+
 @dataclass
 class Crowd:
     """`asked` grows to `total` and not further, nor beyond what is `allowed` so far."""
@@ -94,6 +116,8 @@ class Crowd:
     people: list[tuple[Account, Edge]] = field(default_factory=list)
     hushes: Callable[[Question], bool] = lambda _question: False
     """Whether the owner has silenced it, so that its user goes on."""
+    bursts: Writer | None = None
+    """If users also write without the prefix."""
     _open: list[Question] = field(default_factory=list)
 
     @property
@@ -141,10 +165,12 @@ class Crowd:
                 await asyncio.sleep(0.05)
                 continue
             self.eager.discard(person.id)
-            question = self._ask(person, edge)
+            question = (await self.bursts.write(person, edge) if self.bursts else None) or self.ask(person, edge)
             if self.chance.random() < PUSHY and not self.complete:
-                self._ask(person, edge)
+                self.ask(person, edge)
             await self._outcome(question)
+            if self.bursts and question.answered_at:
+                self.bursts.repeat(question)
             await self._mend(person)
             lull = self.chance.uniform(*LULL)
             await asyncio.sleep(0 if person.id in self.eager else lull)
@@ -172,12 +198,11 @@ class Crowd:
             await asyncio.sleep(0.1)
         broken.afresh_at = time.monotonic()
 
-    def _ask(self, person: Account, edge: Edge) -> Question:
-        number = len(self.asked)
-        text = f"вопрос {number}"
-        sent = self.world.telegram.send(person.id, edge.account.id, f"Тимоха, {text}")
+    def ask(self, person: Account, edge: Edge, prefix: str = "Тимоха, ", end: str = "") -> Question:
+        text = f"вопрос {len(self.asked)}{end}"
+        sent = self.world.telegram.send(person.id, edge.account.id, prefix + text)
         mine = self.world.telegram.messages(edge.account.id, person.id)[-1]
-        question = Question(edge, person.id, mine.id, sent.id, text, time.monotonic(), sent.date)
+        question = Question(edge, person.id, mine.id, sent.id, text, time.monotonic(), sent.date, is_piece=not prefix)
         self.asked.append(question)
         self._open.append(question)
         return question
@@ -188,6 +213,8 @@ class Crowd:
 
     def _given_up(self, question: Question) -> bool:
         now = time.monotonic()
+        if question.deleted_at and now > question.deleted_at + GONE:
+            return True
         broken = [broken for broken in self.breaks if broken.user == question.user]
         if any(b.at < now - FORGOTTEN or told_unreadable(self.world, b) for b in broken if b.afresh_at == FOR_EVER):
             return True
@@ -214,7 +241,7 @@ def outcomes(world: World, question: Question) -> list[StoredMessage]:
     return [
         message
         for message in got
-        if question.text in message.text.split("\n")
+        if not question.texts.isdisjoint(message.text.split("\n"))
         or message.text in question.replacements
         or (message.text in FAILURES and about & {message.id, message.reply_to})
     ]

@@ -1,0 +1,140 @@
+"""What may become of messages without the prefix, and what may not: from the users' chats and the userbot's log."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from tests.chaos.bursts import of_user
+from tests.chaos.chronicle import Chronicle
+from tests.chaos.logbook import Logbook
+from tests.chaos.users import FAILURES, Break, Question, outcomes
+from tests.chaos.world import World
+
+AT_ONCE = 0.5
+"""Seconds, shorter than any pause of USERBOT_DEBOUNCE, within which two messages belong to one burst."""
+NOTICED = 10.0
+"""Seconds in which everybody has noticed that something is in order again."""
+
+
+class Pieces:
+    """Those of one account. `limit`: of answers for a user, of an hour."""
+
+    def __init__(  # noqa: PLR0917 - all that a storm leaves
+        self,
+        world: World,
+        asked: Sequence[Question],
+        book: Logbook,
+        chronicle: Chronicle,
+        breaks: Sequence[Break],
+        limit: int,
+    ) -> None:
+        self._world, self._asked, self._book = world, asked, book
+        self._chronicle, self._breaks, self._limit = chronicle, breaks, limit
+
+    def explain(self, question: Question) -> str:
+        """What the silence is called; nothing if it is to be explained as that of any other question."""
+        if question.deleted_at is not None:
+            return "deleted"
+        if self.is_collected(question) and self._is_told_by_another(question):
+            return "joined"
+        if question.is_piece and not self.is_collected(question) and self._is_limit_reached(question):
+            return "hour_limit"
+        return ""
+
+    def is_collected(self, question: Question) -> bool:
+        """Whether the log has it as a piece: a question with the prefix may be one too."""
+        return _key(question) in self._book.collected
+
+    def may_repeat(self, question: Question) -> bool:
+        """Whether a second answer was to the same text, sent again after what was known of the first one was lost."""
+        return question.repeated_at is not None and self._is_forgotten(question)
+
+    def _is_told_by_another(self, question: Question) -> bool:
+        """Its burst failed, which its chat shows at another piece; or it is for the last piece to explain why not."""
+        burst = self._burst(question)
+        failed = any(end.text in FAILURES for piece in burst for end in outcomes(self._world, piece))
+        left = [piece for piece in burst if piece.deleted_at is None and self.is_collected(piece)]
+        return failed or (left[-1] is not question and not outcomes(self._world, left[-1]))
+
+    def _burst(self, question: Question) -> list[Question]:
+        """The pieces from this one on, as far as the log says no other."""
+        burst = [question]
+        for later in self._asked:
+            if later.user == question.user and later.message_id > question.message_id:
+                if self._effect(later) == "collecting" or _key(later) in self._book.asked:
+                    break
+                burst.append(later)
+        return burst
+
+    def _effect(self, question: Question) -> str:
+        """What the log calls it: collecting, collected, or nothing."""
+        _, effect = self._book.collected.get(_key(question), (0.0, ""))
+        return effect
+
+    def _time(self, question: Question) -> float:
+        """When it was taken in, 0 if the log does not say so: after a gap in the updates that is late."""
+        return self._book.collected.get(_key(question), (0.0, ""))[0]
+
+    def _is_limit_reached(self, question: Question) -> bool:
+        began = [one for one in of_user(self._asked, question) if self._effect(one) != "collected"]
+        return len(began) >= self._limit
+
+    # --- what may not be
+
+    def wrongs(self) -> Iterator[str]:
+        yield from self._split_too_early()
+        yield from self._with_holes()
+        yield from self._over_the_limit()
+
+    def _split_too_early(self) -> Iterator[str]:
+        """By the userbot's own times, so that a busy machine is no excuse and no reason."""
+        collected = [(q, *self._book.collected[_key(q)]) for q in self._asked if self.is_collected(q)]
+        for user in sorted({question.user for question, _, _ in collected}):
+            known = [one for one in collected if one[0].user == user]
+            for (first, began, _), (second, at, effect) in pairwise(known):
+                apart = effect == "collecting" and first.is_piece and first.deleted_at is None
+                if apart and at - began < AT_ONCE and not self._is_disturbed(began, at):
+                    yield f"two bursts: {first.name} {first.text}, {second.text} came {at - began:.2f} s later"
+
+    def _with_holes(self) -> Iterator[str]:
+        """An answer to what was written before and after a message, but not to that message, which came in order."""
+        for answer, pieces in self._answers():
+            between = [q for q in self._asked if q.user == pieces[0].user and q.is_piece and q.deleted_at is None]
+            between = [q for q in between if pieces[0].message_id < q.message_id < pieces[-1].message_id]
+            left_out = [q for q in between if q not in pieces and self._time(q) <= self._time(pieces[-1])]
+            yield from (f"left out of {answer!r}: {q.name} {q.text}" for q in left_out)
+
+    def _over_the_limit(self) -> Iterator[str]:
+        answers = [pieces for _, pieces in self._answers() if all(piece.is_piece for piece in pieces)]
+        for user, count in Counter(pieces[0].user for pieces in answers).items():
+            forgotten = any(self._is_forgotten(q) for q in self._asked if q.user == user)
+            if count > self._limit and not forgotten:
+                yield f"{count} answers without the prefix for {user}, {self._limit} allowed"
+
+    def counts(self) -> dict[str, int]:
+        """How many answers were to one message, to several, and to a message as it was edited."""
+        answers = list(self._answers())
+        alone = sum(len(pieces) == 1 for _, pieces in answers)
+        edited = sum(q.changed in answer.split("\n") for answer, pieces in answers for q in pieces if q.changed)
+        return {"to_one_message": alone, "to_several_messages": len(answers) - alone, "to_edited_messages": edited}
+
+    def _answers(self) -> Iterator[tuple[str, list[Question]]]:
+        """Each answer to pieces, with all questions that it answers, oldest first."""
+        found: dict[tuple[int, int], tuple[str, list[Question]]] = {}
+        for question in self._asked:
+            for end in outcomes(self._world, question):
+                if end.text not in FAILURES:
+                    found.setdefault((question.user, end.id), (end.text, []))[1].append(question)
+        yield from ((text, pieces) for text, pieces in found.values() if any(piece.is_piece for piece in pieces))
+
+    def _is_forgotten(self, question: Question) -> bool:
+        if any(broken.user == question.user and broken.afresh_at > question.asked_at for broken in self._breaks):
+            return True
+        return any(noted.ended > question.asked_at - NOTICED for noted in self._chronicle.of("emptied"))
+
+    def _is_disturbed(self, begin: float, end: float) -> bool:
+        return any(noted.touches(begin, end, slack=NOTICED) for noted in self._chronicle.disturbances)
+
+
+def _key(question: Question) -> tuple[str, str]:
+    return str(question.user), str(question.message_id)

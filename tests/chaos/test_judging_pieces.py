@@ -1,0 +1,121 @@
+"""The judge knows what may become of messages without the prefix."""
+
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from edge.userbot import phrases
+from tests.chaos.chronicle import Chronicle, Disturbance
+from tests.chaos.edges import Edge
+from tests.chaos.judge import Case, Judge
+from tests.chaos.logbook import Logbook
+from tests.chaos.pieces import Pieces
+from tests.chaos.users import Break, Question
+
+USER = 2
+EDGE = Edge("userbot", SimpleNamespace(id=1), {}, Path("userbot.log"))
+FAILED = phrases.failure("ru", phrases.DEADLINE)
+
+
+def piece(number: int, **known) -> Question:
+    return Question(EDGE, USER, number, number, f"вопрос {number}", float(number), 0, is_piece=True, **known)
+
+
+@pytest.fixture
+def make_pieces(monkeypatch):
+    """`make_pieces(asked, answers, collected)`; `answers`: the texts that the user got, `collected`: by message.
+
+    `failed`: the messages to which the user got a failure line.
+    """
+
+    def make(asked, answers=(), collected=None, *, failed=(), disturbances=(), breaks=(), limit=9) -> Pieces:
+        sent = [SimpleNamespace(id=1000 + n, text=text) for n, text in enumerate(answers)]
+
+        def outcomes(_world, question):
+            if question.message_id in failed:
+                return [SimpleNamespace(id=question.message_id, text=FAILED)]
+            return [one for one in sent if not question.texts.isdisjoint(one.text.split("\n"))]
+
+        monkeypatch.setattr("tests.chaos.pieces.outcomes", outcomes)
+        book = Logbook(collected={(str(USER), str(number)): known for number, known in (collected or {}).items()})
+        return Pieces(None, asked, book, Chronicle(list(disturbances)), breaks, limit)
+
+    return make
+
+
+def in_a_burst(*numbers: int, apart: float = 0.2) -> dict[int, tuple[float, str]]:
+    return {n: (100 + apart * at, "collected" if at else "collecting") for at, n in enumerate(numbers)}
+
+
+def test_one_answer_to_all_of_a_burst_is_right(make_pieces) -> None:
+    asked = [piece(1), piece(2), piece(3)]
+    pieces = make_pieces(asked, ["вопрос 1\nвопрос 2\nвопрос 3"], in_a_burst(1, 2, 3))
+    assert list(pieces.wrongs()) == []
+    assert pieces.counts() == {"to_one_message": 0, "to_several_messages": 1, "to_edited_messages": 0}
+
+
+def test_a_message_between_two_that_were_answered_together_may_be_missing_only_if_it_was_deleted(make_pieces) -> None:
+    answer = ["вопрос 1\nвопрос 3"]
+    (wrong,) = make_pieces([piece(1), piece(2), piece(3)], answer, in_a_burst(1, 2, 3)).wrongs()
+    assert "left out" in wrong
+    assert "вопрос 2" in wrong
+    assert list(make_pieces([piece(1), piece(2, deleted_at=2.5), piece(3)], answer).wrongs()) == []
+
+
+def test_a_message_that_the_userbot_got_too_late_is_answered_by_itself(make_pieces) -> None:
+    late = in_a_burst(1, 3) | {2: (110.0, "collecting")}
+    assert list(make_pieces([piece(1), piece(2), piece(3)], ["вопрос 1\nвопрос 3", "вопрос 2"], late).wrongs()) == []
+
+
+@pytest.mark.parametrize(("apart", "why", "wrong"), [(0.2, (), True), (0.9, (), False), (0.2, ("nats",), False)])
+def test_two_messages_that_came_at_once_are_one_burst_unless_a_process_died(make_pieces, apart, why, wrong) -> None:
+    disturbances = [Disturbance("kill", whom, 100.1, 100.15) for whom in why]
+    collected = {1: (100.0, "collecting"), 2: (100.0 + apart, "collecting")}
+    pieces = make_pieces([piece(1), piece(2)], ["вопрос 1", "вопрос 2"], collected, disturbances=disturbances)
+    assert bool([*pieces.wrongs()]) == wrong
+
+
+def test_nobody_gets_more_answers_in_an_hour_than_the_limit(make_pieces) -> None:
+    asked, answers = [piece(n) for n in (1, 2, 3)], ["вопрос 1", "вопрос 2", "вопрос 3"]
+    assert list(make_pieces(asked, answers, limit=3).wrongs()) == []
+    assert list(make_pieces(asked, answers, limit=2).wrongs()) == [
+        f"3 answers without the prefix for {USER}, 2 allowed"
+    ]
+    afresh = Break(EDGE, USER, own_id=0, at=1, afresh_at=2)
+    assert list(make_pieces(asked, answers, limit=2, breaks=[afresh]).wrongs()) == []
+
+
+def test_the_limit_explains_a_silence_only_after_as_many_messages(make_pieces) -> None:
+    asked = [piece(n) for n in (1, 2, 3)]
+    pieces = make_pieces(asked, ["вопрос 1", "вопрос 2"], limit=2)
+    assert [pieces.explain(one) for one in asked] == ["", "", "hour_limit"]
+    assert make_pieces(asked, [], in_a_burst(3), limit=2).explain(asked[2]) == ""
+
+
+def test_a_piece_failed_together_with_another_of_its_burst_and_only_of_its_burst(make_pieces) -> None:
+    asked = [piece(1), piece(2), piece(3)]
+    one, two = in_a_burst(1, 2), in_a_burst(1) | {2: (102.0, "collecting")}
+    assert make_pieces(asked, [], one | {3: (105.0, "collecting")}, failed={2}).explain(asked[0]) == "joined"
+    assert make_pieces(asked, [], two, failed={2}).explain(asked[0]) == ""
+    assert make_pieces(asked, ["вопрос 2"], one).explain(asked[0]) == ""
+
+
+def test_a_deleted_message_may_stay_without_an_answer(make_pieces) -> None:
+    deleted = piece(1, deleted_at=1.5)
+    assert make_pieces([deleted]).explain(deleted) == "deleted"
+
+
+def test_a_piece_is_never_ignored_as_busy(make_pieces) -> None:
+    world = SimpleNamespace(chronicle=Chronicle())
+    storm = SimpleNamespace(faults=SimpleNamespace(refused=Counter(), malformed=set()))
+    judge = Judge(world, SimpleNamespace(asked=[], breaks=[]), storm, Logbook(), EDGE, hourly=9)
+    assert judge._kind(Case(piece(1), [], True, [], 1.1, None), set())[0] == "lost"
+
+
+def test_the_same_text_is_answered_twice_only_if_the_first_time_was_forgotten(make_pieces) -> None:
+    again = piece(1, repeated_at=5.0)
+    assert not make_pieces([again]).may_repeat(again)
+    assert make_pieces([again], disturbances=[Disturbance("emptied", "nats", 3, 4)]).may_repeat(again)
+    assert not make_pieces([piece(2)], disturbances=[Disturbance("emptied", "nats", 3, 4)]).may_repeat(piece(2))
