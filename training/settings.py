@@ -46,6 +46,11 @@ class PrepareSettings(Settings):
     blocklist: Path | None = Field(
         None, description="a text file with a word or phrase on each line; messages that contain one are dropped"
     )
+    feedback: Path | None = Field(
+        None,
+        description="a file that `timokha record --feedback` wrote, or a directory of such .jsonl files: liked answers"
+        " are learned, disliked ones are not",
+    )
     bots: Annotated[str, Listed()] = Field(
         "",
         description="names or ids of bots in groups, with commas: what they say is dropped; "

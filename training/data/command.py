@@ -18,11 +18,13 @@ from training.data.bots import NONE, BotSign, find_bots
 from training.data.collector import MessageCollector
 from training.data.dialogues import Dialogue, make_dialogues, store_dialogues
 from training.data.duplicates import drop_duplicates
-from training.data.final_texts import owner_languages, write_final_texts
+from training.data.feedback import Feedback, drop_disliked, read_feedback, store_liked
+from training.data.final_texts import final_text, owner_languages, write_final_texts
 from training.data.languages import Languages
 from training.data.manifest import CONSENT, MANIFEST, Manifest, count_data, mark_unused_messages
 from training.data.ordering import assign_topics, sort_messages
 from training.data.owner import find_owner, most_active
+from training.data.placeholders import speaker_label
 from training.data.splits import Part, assign_parts, write_parts
 from training.data.telegram.export_reader import ExportedChat, ExportFile
 from training.data.telegram.export_source import open_export
@@ -57,6 +59,7 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
     """
     try:
         countries = private_data.parse_countries(_names(settings.countries))
+        feedback = read_feedback(settings.feedback) if settings.feedback else Feedback()
         phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
         with (
             open_export(settings.export) as file,
@@ -72,8 +75,13 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
                 fields: dict[str, Any] = {"bots": bots, "topics": _resolve_and_sort(workspace, collector)}
                 languages = owner_languages(workspace, owner)
                 replaced = write_final_texts(workspace, languages, countries)
-                fields |= {"private_data_replaced": replaced, "languages": languages.shares}
+                judged = feedback.of_texts(lambda text: final_text(text, languages, countries, replaced))
+                drop_disliked(workspace, owner, judged.disliked)
+                label = speaker_label(languages.main)
+                store_liked(workspace, judged.liked, label=label, blocked=collector.blocked)
                 _make_dialogues(workspace, owner, languages, settings, stopped)
+                fields |= {"private_data_replaced": replaced, "languages": languages.shares}
+                fields |= {"feedback": judged.numbers(workspace) if settings.feedback else {}}
                 return _write_data(
                     workspace, collector, export, owner, settings, fields=fields, result=place / "result"
                 )

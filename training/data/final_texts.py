@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from training.data.languages import Languages, recognise_languages
 from training.data.placeholders import SIGN_RANGE, remove_signs, replace_signs
-from training.data.private_data import count_replaced, replace_numbers
+from training.data.private_data import count_replaced, replace_addresses, replace_numbers
 from training.data.telegram.messages import DropReason
 from training.data.workspace import Workspace
 
@@ -31,9 +31,20 @@ def write_final_texts(workspace: Workspace, languages: Languages, countries: Col
     replaced: Counter[str] = Counter()
     workspace.database.executemany(
         "UPDATE messages SET text = ? WHERE row = ?",
-        _final_texts(workspace, languages, tuple(dict.fromkeys((*languages.countries, *countries))), replaced),
+        _final_texts(workspace, languages, _all_countries(languages, countries), replaced),
     )
     return replaced
+
+
+def final_text(text: str, languages: Languages, countries: Collection[str], replaced: Counter[str]) -> str:
+    """Return the final text of a message from elsewhere, and add what was replaced to `replaced`."""
+    cleaned = replace_numbers(replace_addresses(remove_signs(text)), _all_countries(languages, countries))
+    replaced += count_replaced(cleaned)
+    return replace_signs(cleaned, languages.main)
+
+
+def _all_countries(languages: Languages, countries: Collection[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*languages.countries, *countries)))
 
 
 def _final_texts(

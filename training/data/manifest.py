@@ -66,6 +66,9 @@ class Manifest(BaseModel):
     """Whether the export ended in the middle; the items before that were used."""
     truncated_at: int | None = None
     """The byte of the file at which it ended."""
+    feedback: dict[str, int] = Field(default={}, exclude_if=lambda numbers: not numbers)
+    """Judged answers: `liked`, which became `examples`; `disliked`, whose messages in the export were `removed`;
+    `undecided`. Empty without feedback."""
     data_sha256: str
     """SHA-256 of train.jsonl, validation.jsonl and test.jsonl, concatenated."""
     settings: dict[str, Any]
@@ -91,8 +94,10 @@ class Manifest(BaseModel):
             f"{self.items} items: {self.messages} are in {self.dialogues} dialogues "
             f"(train {self.train}, validation {self.validation}, test {self.test}); dropped: {dropped or 'none'}"
         )
+        votes = ", ".join(f"{name} {number}" for name, number in self.feedback.items())
+        judged = f"feedback: {votes}" if votes else None
         words = None if self.validation or self.test else too_few_warning(self.dialogues)
-        return "\n".join(filter(None, (counted, words)))
+        return "\n".join(filter(None, (counted, judged, words)))
 
 
 _NOT_USED = "NOT EXISTS (SELECT 1 FROM used WHERE used.row = messages.row)"

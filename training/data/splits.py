@@ -52,7 +52,7 @@ class _KeptDialogue:
 
 
 def assign_parts(workspace: Workspace, shares: dict[Part, float]) -> None:
-    """Assign each kept dialogue to a part. `shares`: of validation and test; the rest is for training.
+    """Assign each kept dialogue that has none to a part. `shares`: of validation and test; the rest is for training.
 
     Fewer than `MIN_DIALOGUES` are all for training. Otherwise each part with a share begins at a question that is in no
     earlier dialogue. Turns that are in an earlier part are cut off; a dialogue whose question is among them is dropped.
@@ -84,10 +84,11 @@ def too_few_warning(dialogues: int) -> str | None:
 
 
 def _number_dialogues(workspace: Workspace) -> None:
-    """Number the kept dialogues from 1, oldest first, and store for each message the first one that contains it."""
+    """Number the kept dialogues without a part from 1, oldest first; store for each message the first that has it."""
     workspace.database.execute("CREATE TABLE numbered (place INTEGER PRIMARY KEY, id INTEGER)")
     workspace.database.execute(
-        "INSERT INTO numbered (id) SELECT id FROM dialogues WHERE drop_reason IS NULL ORDER BY time, id"
+        "INSERT INTO numbered (id) SELECT id FROM dialogues "
+        "WHERE drop_reason IS NULL AND part IS NULL ORDER BY time, id"
     )
     # CROSS JOIN keeps this order, so the first of several stays.
     workspace.database.execute(

@@ -180,7 +180,7 @@ class Workspace:
         return iter(self.database.execute(f"SELECT id, {column} FROM kept ORDER BY rowid"))
 
     def drop_dialogue(self, dialogue: int, drop_reason: DropReason) -> None:
-        self.database.execute("UPDATE dialogues SET drop_reason = ? WHERE id = ?", (drop_reason, dialogue))
+        self.database.execute("UPDATE dialogues SET drop_reason = ?, part = NULL WHERE id = ?", (drop_reason, dialogue))
 
     def insert(self, into: str, values: Iterable[tuple[Any, ...]]) -> None:
         rows = iter(values)

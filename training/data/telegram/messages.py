@@ -27,6 +27,8 @@ class DropReason(StrEnum):
     VIA_BOT = "via_bot"
     NO_TEXT = "no_text"
     BLOCKLISTED = "blocklisted"
+    DISLIKED = "disliked"
+    """An answer of this bot's, sent in the owner's name, that its readers did not like."""
     ONLY_PLACEHOLDERS = "only_placeholders"
     """Only placeholders are left of the owner's turn after private data were replaced."""
     NO_QUESTION = "no_question"
