@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from cli.demo.processes import CommandProcess
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot import phrases
+from events.event import Event
 from events.ids import RequestId
 from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
-from events.schema import FailureReason
+from events.recordings.feedback import read_judged
+from events.schema import FailureReason, FeedbackGiven
 from events.transport import Channel
 from functions.worker.outcomes import GaveUp
 from functions.worker.settling import dead_letter_of
@@ -146,6 +149,10 @@ async def test_everybody_can_do_their_work_and_nobody_is_refused_anything(produc
     assert await product.command("tools", "deadletters", "show", str(request_id.next_revision()))
     assert await product.command("tools", "deadletters", "drop", str(request_id.next_revision()))
     await given_up(product, request_id)  # for /delete_history
+    await judged(product, request_id)
+    await product.command("tools", "record", "votes.jsonl", "--feedback")
+    [vote] = read_judged(product.directory / "votes.jsonl")
+    assert [message.content for message in vote.messages] == ["трудный вопрос", "трудный вопрос"]
     assert "ok     streams, consumers and buckets are in place" in await product.command("tools", "doctor")
 
     await product.running["generate"].stop()
@@ -217,6 +224,14 @@ async def original(program, product, *arguments):
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def judged(product, request_id):
+    """As the userbot keeps a vote."""
+    access = Access(user="userbot", password=SecretStr(product.guarded.passwords["userbot"]))
+    data = FeedbackGiven(request_id=request_id, reader="0123456789ab", vote=1)
+    async with connect(product.guarded.server.url, name="userbot", access=access) as js:
+        await JetStreamLog(js).publish(Channel.FEEDBACK, Event.of(data, source="/test", time=datetime.now(UTC)))
 
 
 async def given_up(product, request_id):
