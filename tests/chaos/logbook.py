@@ -15,9 +15,9 @@ class Logbook:
     """By chat and message: what was asked of a model, when it was ignored as busy, and when it was settled.
 
     `joined`: with questions whose draft waits; `first`: in a chat without any. `collected`: when, and whether it began
-    a burst (`collecting`) or went on with one. `outcomes`: how those were settled. By chat: when Telegram refused an
-    answer for good. `owner_wrote`: when which message was taken for the owner's. A killed process takes the lines with
-    it that it had not written.
+    a burst (`collecting`) or went on with one. `doubtful`: what may have been answered before the store was lost.
+    `outcomes`: how those were settled. By chat: when Telegram refused an answer for good. `owner_wrote`: when which
+    message was taken for the owner's. A killed process takes the lines with it that it had not written.
     """
 
     asked: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -28,6 +28,7 @@ class Logbook:
     outcomes: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     owner_wrote: dict[int, float] = field(default_factory=dict)
     collected: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
+    doubtful: set[tuple[str, str]] = field(default_factory=set)
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -42,6 +43,8 @@ def read(path: Path) -> Logbook:
                 found.add((line["chat"], str(line["message"])))
             case "message.received" if line["effect"] in ("owner_wrote", "owner_took_over"):
                 book.owner_wrote.setdefault(int(line["message"]), at)
+            case "message.received" if line["effect"] == "doubtful":
+                book.doubtful.add((line["chat"], str(line["message"])))
             case "message.received" if line["effect"] in ("collecting", "collected"):
                 book.collected.setdefault((line["chat"], str(line["message"])), (at, line["effect"]))
             case "message.received" if line["effect"] == "ignored_busy":
@@ -50,6 +53,7 @@ def read(path: Path) -> Logbook:
                 _, chat, message, _ = line["request_id"].split(".")
                 book.settled.setdefault((chat, message), at)
                 book.outcomes[chat, message].add(line["outcome"])
+                book.doubtful.update([(chat, message)] if line["outcome"] == "doubtful" else [])
             case "message.undeliverable" if line["part"] != "thinking":
                 book.undeliverable[line["chat"]].append(at)
     return book

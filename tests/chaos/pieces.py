@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from events import subjects
 from tests.chaos.bursts import of_user
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.logbook import Logbook
@@ -12,6 +13,8 @@ from tests.chaos.world import World
 
 AT_ONCE = 0.5
 """Seconds, shorter than any pause of USERBOT_DEBOUNCE, within which two messages belong to one burst."""
+COMES_BACK = 60.0
+"""Seconds in which what was deleted is there again."""
 NOTICED = 10.0
 """Seconds in which everybody has noticed that something is in order again."""
 
@@ -35,11 +38,20 @@ class Pieces:
         """What the silence is called; nothing if it is to be explained as that of any other question."""
         if question.deleted_at is not None:
             return "deleted"
+        if self._is_doubtful(question):
+            return "doubtful"
         if self.is_collected(question) and self._is_told_by_another(question):
             return "joined"
         if question.is_piece and not self.is_collected(question) and self._is_limit_reached(question):
             return "hour_limit"
         return ""
+
+    def _is_doubtful(self, question: Question) -> bool:
+        """The log says so, and a store was lost after it was asked, or the index, which looks like a restored backup."""
+        lost = [*self._chronicle.of("emptied"), *self._chronicle.of("deleted_bucket")]
+        lost = [noted for noted in lost if noted.what == "emptied" or noted.whom == subjects.MARKS_BUCKET]
+        since = question.asked_at - COMES_BACK
+        return _key(question) in self._book.doubtful and any(noted.ended > since for noted in lost)
 
     def is_collected(self, question: Question) -> bool:
         """Whether the log has it as a piece: a question with the prefix may be one too."""
@@ -50,9 +62,10 @@ class Pieces:
         return question.repeated_at is not None and self._is_forgotten(question)
 
     def _is_told_by_another(self, question: Question) -> bool:
-        """Its burst failed, which its chat shows at another piece; or it is for the last piece to explain why not."""
+        """Its burst failed, which its chat or the log shows at another piece; or the last piece explains why not."""
         burst = self._burst(question)
         failed = any(end.text in FAILURES for piece in burst for end in outcomes(self._world, piece))
+        failed = failed or any(self._is_doubtful(piece) for piece in burst)
         left = [piece for piece in burst if piece.deleted_at is None and self.is_collected(piece)]
         return failed or (left[-1] is not question and not outcomes(self._world, left[-1]))
 

@@ -30,7 +30,9 @@ def make_pieces(monkeypatch):
     `failed`: the messages to which the user got a failure line.
     """
 
-    def make(asked, answers=(), collected=None, *, failed=(), disturbances=(), breaks=(), limit=9) -> Pieces:
+    def make(
+        asked, answers=(), collected=None, *, failed=(), disturbances=(), breaks=(), limit=9, doubtful=()
+    ) -> Pieces:
         sent = [SimpleNamespace(id=1000 + n, text=text) for n, text in enumerate(answers)]
 
         def outcomes(_world, question):
@@ -40,6 +42,7 @@ def make_pieces(monkeypatch):
 
         monkeypatch.setattr("tests.chaos.pieces.outcomes", outcomes)
         book = Logbook(collected={(str(USER), str(number)): known for number, known in (collected or {}).items()})
+        book.doubtful.update((str(USER), str(number)) for number in doubtful)
         return Pieces(None, asked, book, Chronicle(list(disturbances)), breaks, limit)
 
     return make
@@ -119,3 +122,14 @@ def test_the_same_text_is_answered_twice_only_if_the_first_time_was_forgotten(ma
     assert not make_pieces([again]).may_repeat(again)
     assert make_pieces([again], disturbances=[Disturbance("emptied", "nats", 3, 4)]).may_repeat(again)
     assert not make_pieces([piece(2)], disturbances=[Disturbance("emptied", "nats", 3, 4)]).may_repeat(piece(2))
+
+
+def test_doubtful_is_what_was_asked_before_a_store_or_the_index_was_lost_and_what_was_collected_with_it(
+    make_pieces,
+) -> None:
+    asked, lost = [piece(1), piece(2)], Disturbance("deleted_bucket", "marks", 3, 4)
+    pieces = make_pieces(asked, [], in_a_burst(1, 2), doubtful={2}, disturbances=[lost])
+    assert [pieces.explain(one) for one in asked] == ["joined", "doubtful"]
+    assert make_pieces(asked, doubtful={2}).explain(asked[1]) == ""
+    elsewhere = Disturbance("deleted_bucket", "telegram", 3, 4)
+    assert make_pieces(asked, doubtful={2}, disturbances=[elsewhere]).explain(asked[1]) == ""
