@@ -47,7 +47,7 @@ class Pieces:
         return ""
 
     def _is_doubtful(self, question: Question) -> bool:
-        """The log says so, and a store was lost after it was asked, or the index, which looks like a restored backup."""
+        """The log says so, and a store, or the index as after a restored backup, was lost after it was asked."""
         lost = [*self._chronicle.of("emptied"), *self._chronicle.of("deleted_bucket")]
         lost = [noted for noted in lost if noted.what == "emptied" or noted.whom == subjects.MARKS_BUCKET]
         since = question.asked_at - COMES_BACK
