@@ -173,7 +173,8 @@ class Judge:
             case.silenced_at = case.question.asked_at if kind == "hour_limit" else case.settled_at
             return kind, ""
         if case.question.is_piece or self.pieces.is_collected(case.question):
-            return self._faults_silence(case) or "lost", ""
+            left_behind = self.pieces.was_left_behind(case.question)
+            return "lost" if left_behind else self._faults_silence(case) or "lost", ""
         never_asked = case.seen and not case.asked and case.question.name not in published
         # An emptied store may have taken along that it was seen.
         untaken = not case.asked and case.question.name not in published

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise, takewhile
+from operator import or_
 
 from events import subjects
 from tests.chaos.bursts import of_user
@@ -57,6 +58,12 @@ class Pieces:
         """Whether the log has it as a piece: a question with the prefix may be one too."""
         return _key(question) in self._book.collected
 
+    def was_left_behind(self, question: Question) -> bool:
+        """Whether a later piece of the same burst, by an unbroken log, has an answer that leaves this one out."""
+        later = (one for one in self._later(question) if one.deleted_at is None)
+        ends = [outcomes(self._world, one) for one in takewhile(lambda one: self._effect(one) == "collected", later)]
+        return self.is_collected(question) and any(end.text not in FAILURES for found in ends for end in found)
+
     def may_repeat(self, question: Question) -> bool:
         """Whether a second answer was to the same text, sent again after what was known of the first one was lost."""
         return question.repeated_at is not None and self._is_forgotten(question)
@@ -71,13 +78,13 @@ class Pieces:
 
     def _burst(self, question: Question) -> list[Question]:
         """The pieces from this one on, as far as the log says no other."""
-        burst = [question]
-        for later in self._asked:
-            if later.user == question.user and later.message_id > question.message_id:
-                if self._effect(later) == "collecting" or _key(later) in self._book.asked:
-                    break
-                burst.append(later)
-        return burst
+        later = self._later(question)
+        begun = (self._effect(one) == "collecting" or _key(one) in self._book.asked for one in later)
+        return [question, *(one for one, ends in zip(later, accumulate(begun, or_), strict=True) if not ends)]
+
+    def _later(self, question: Question) -> list[Question]:
+        """The user's questions after this one."""
+        return [one for one in self._asked if one.user == question.user and one.message_id > question.message_id]
 
     def _effect(self, question: Question) -> str:
         """What the log calls it: collecting, collected, or nothing."""

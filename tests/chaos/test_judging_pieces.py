@@ -133,3 +133,11 @@ def test_doubtful_is_what_was_asked_before_a_store_or_the_index_was_lost_and_wha
     assert make_pieces(asked, doubtful={2}).explain(asked[1]) == ""
     elsewhere = Disturbance("deleted_bucket", "telegram", 3, 4)
     assert make_pieces(asked, doubtful={2}, disturbances=[elsewhere]).explain(asked[1]) == ""
+
+
+def test_a_piece_whose_burst_was_answered_without_it_is_lost_whatever_else_went_wrong(make_pieces) -> None:
+    asked = [piece(1), piece(2), piece(3)]
+    assert make_pieces(asked, ["вопрос 2\nвопрос 3"], in_a_burst(1, 2, 3)).was_left_behind(asked[0])
+    assert not make_pieces(asked, ["вопрос 3"], in_a_burst(1, 3)).was_left_behind(asked[0])
+    assert not make_pieces(asked, ["вопрос 3"], in_a_burst(1, 2) | in_a_burst(3)).was_left_behind(asked[1])
+    assert not make_pieces(asked, [], in_a_burst(1, 2, 3), failed={3}).was_left_behind(asked[0])
