@@ -77,6 +77,26 @@ def test_while_its_person_types_a_burst_waits_until_they_stop_or_send(virtual_pl
     virtual_places(story)
 
 
+def test_a_message_that_is_being_stored_is_waited_for_as_its_writing_was(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        load = places.records.load
+
+        async def slow(key: str) -> object:
+            await asyncio.sleep(0.01 if key == f"1.{CHAT}" else 0.02)  # the owner's policy takes longer
+            return await load(key)
+
+        monkeypatch.setattr(places.records, "load", slow)
+        edge = places.edge(triggers=ANY)
+        await edge.says("привет", 1)
+        edge.drivers.note_typing(Typing(CHAT, CHAT))
+        await asyncio.sleep(4)  # it would be due by now
+        await edge.says("ты где?", 2)
+        await asyncio.sleep(1.1)
+        assert [await question(places, number) for number in (1, 2)] == [None, "привет\nты где?"]
+
+    virtual_places(story)
+
+
 def test_who_types_for_ever_is_asked_after_half_a_minute_and_who_vanishes_after_six_seconds(virtual_places) -> None:
     async def story(places) -> None:
         edge = places.edge(triggers=ANY)

@@ -91,8 +91,13 @@ class Intake:
         return self._drivers.has(message.chat) and bool(rules.triggers or rules.overrides)
 
     async def receive(self, message: Incoming) -> Effect:
-        # Telegram does not say so, but whoever has sent a message is no longer typing it. TDLib takes it so, too.
+        effect = await self._receive(message)
+        # Telegram does not say so, but whoever has sent a message is no longer typing it. TDLib takes it so, too. Only
+        # now, as their burst must not be closed while the message is on its way into it.
         self._drivers.note_typing(Typing(message.chat, message.author, stops=True))
+        return effect
+
+    async def _receive(self, message: Incoming) -> Effect:
         rules, command = self._rules_for(message.sender), self.parse(message)
         if command is None:
             return Effect.SILENT
