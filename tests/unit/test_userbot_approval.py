@@ -258,6 +258,13 @@ def test_a_joined_question_needs_approval_even_if_the_setting_has_changed() -> N
     assert not record.current.question.live
 
 
+def test_of_a_joined_question_the_chat_sees_no_sign_before_the_owner_has_approved_the_answer() -> None:
+    record, effect = says(submitted(), "Тимоха, два", 2, Rules(thinking="reaction"))
+    assert effect is Effect.JOINED
+    assert record.current
+    assert record.current.question.sign == ""
+
+
 def test_questions_too_long_together_lose_their_start() -> None:
     record, _ = says(submitted(), "Тимоха, " + "ж" * MAX_QUESTION_BYTES, 2)
     record = submit(record_answer(record, "7.42.2.0", "хорошо", NOW), "7.42.2.0", UNTIL)

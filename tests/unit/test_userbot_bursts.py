@@ -283,6 +283,14 @@ def test_the_prefix_of_an_edited_message_is_left_out() -> None:
     assert chat.collected == [["привет", "ты где?"]]
 
 
+def test_a_question_whose_prefix_looks_like_a_command_stays_one_when_it_is_edited() -> None:
+    chat = Chat(prefix="/ask")
+    chat.says("привет", 1)
+    chat.says("/ask ты гд", 2)
+    chat.take(lambda record: take_edit(record, 2, "/ask ты где?", chat.rules))
+    assert chat.collected == [["привет", "ты где?"]]
+
+
 @pytest.mark.parametrize("text", ["", "\u200b", "/start"])
 def test_a_message_that_is_edited_away_is_left_out(text) -> None:
     chat = Chat()

@@ -144,7 +144,7 @@ def join(record: ChatRecord, question: Question, request_id: RequestId, deadline
     text = "\n".join(f"{one.speaker}: {one.text}" if several and one.speaker else one.text for one in questions)
     text = text.encode()[-MAX_QUESTION_BYTES:].decode(errors="ignore")
     speaker = "" if several else question.speaker
-    joined = question.having(text=text, speaker=speaker, approve=True, live=False)
+    joined = question.having(text=text, speaker=speaker, approve=True, live=False, sign="")
     return recall(record).having(current=ask(joined, request_id, deadline), waiting=())
 
 

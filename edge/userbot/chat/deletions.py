@@ -18,11 +18,12 @@ def take_edit(record: ChatRecord, message_id: int, text: str, rules: Rules) -> D
     found = find_piece(record, message_id)
     if found is None:
         return Decision(record, Effect.SILENT)
-    if not is_for_people(text):
-        return take_deletion_from_bursts(record, {message_id})
     burst, piece = found
     own = rules.for_person(Person(burst.sender))
     command = parse(text, own.prefix, own.names)
+    # The prefix may start with `/`, too.
+    if not isinstance(command, Ask) and not is_for_people(text):
+        return take_deletion_from_bursts(record, {message_id})
     text = command.question if isinstance(command, Ask) else trim(clean(text))
     return Decision(change_piece(record, burst, piece, text), Effect.SILENT)
 
