@@ -12,13 +12,16 @@ import structlog
 from edge.userbot.account_edge import AccountEdge, EdgeContext
 from edge.userbot.chat.incoming import Change
 from edge.userbot.current_rules import CurrentRules
-from edge.userbot.intake.account_updates import GroupChange, Keyed, LiveChange
+from edge.userbot.intake.account_updates import Keyed, UpdatesSource
 from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.intake.group_catch_ups import GroupCatchUps
 from edge.userbot.settings import NOBODY_APPROVES, UserbotSettings
-from edge.userbot.storage.watermark import Watermark
+from edge.userbot.storage.watermark import Watermark, group_key
 from edge.userbot.telegram import session
 from edge.userbot.telegram.api import TelegramApi
+from edge.userbot.telegram.group_updates_source import GroupUpdatesSource
 from edge.userbot.telegram.messenger import TelegramMessenger
+from edge.userbot.telegram.peers import Peers
 from edge.userbot.telegram.presses import Presses
 from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.session import make_client, started_client
@@ -100,9 +103,30 @@ async def _answer(
                 names=lambda: updates.names.active,
             )
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
-            watermark = Watermark(stored, account, retrying=retrying)
+            watermark, peers = Watermark(stored, account, retrying=retrying), Peers(client, api)
+
+            def catch_up_from(
+                source: UpdatesSource,
+                watermark: Watermark,
+                *,
+                group: str | None = None,
+                has_run_before: Callable[[], bool] = lambda: False,
+            ) -> CatchUp:
+                return CatchUp(
+                    source,
+                    watermark,
+                    partial(_receive, edge),
+                    retrying=retrying,
+                    window=settings.catch_up_window,
+                    known_since=edge.ports.chats.created_at,
+                    clock_offset=time.clock_offset,
+                    record_fetched=telemetry.metrics.record_catch_up,
+                    has_run_before=has_run_before,
+                    group=group,
+                )
+
             reader = UpdateReader(account, lambda: updates.names.active, bots=settings.answer_bots)
-            catch_up = CatchUp(
+            catch_up = catch_up_from(
                 TelegramUpdatesSource(
                     api,
                     reader,
@@ -111,13 +135,17 @@ async def _answer(
                     answers_in=lambda chat: rules().answers_in(chat),
                 ),
                 watermark,
-                partial(_receive, edge),
-                retrying=retrying,
-                window=settings.catch_up_window,
-                known_since=edge.ports.chats.created_at,
-                clock_offset=time.clock_offset,
-                record_fetched=telemetry.metrics.record_catch_up,
                 has_run_before=lambda: edge.drivers.resuming.index_existed,
+            )
+            groups = GroupCatchUps(
+                lambda: rules().supergroups,
+                lambda group: catch_up_from(
+                    GroupUpdatesSource(api, reader, group, peer=peers.peer),
+                    Watermark(stored, group_key(account, group), retrying=retrying),
+                    group=group,
+                ),
+                catch_up.put,
+                clock=clock,
             )
             answers = partial(
                 health.ready_unless, partial(connection_problem, topology), partial(session.connection_problem, client)
@@ -125,9 +153,9 @@ async def _answer(
             presses = Presses(api, edge.own_intake.receive_press)
             updates.on_press = presses.put
             updates.on_typing = edge.drivers.note_typing
-            updates.on_group_change = partial(_put_content, catch_up)
+            updates.on_group_change = groups.put
             updates.listen(reader, catch_up.put)
-            whole = _Whole(edge, watermark, catch_up, answers)
+            whole = _Whole(edge, watermark, catch_up, groups, answers)
             await run_all(
                 whole.run(account),
                 presses.run(),
@@ -151,6 +179,7 @@ class _Whole:
     edge: AccountEdge
     watermark: Watermark
     catch_up: CatchUp
+    groups: GroupCatchUps
     answers: Callable[[], None]
     """Called once messages are being taken in."""
 
@@ -159,17 +188,25 @@ class _Whole:
         try:
             # An earlier version may have left unfinished chats that are not in the index.
             await self.edge.resume(outdated=self.watermark.is_of_earlier_version)
-            await run_all(self.edge.run(), self.catch_up.run(), self._release_drivers(), self._report_ready(account))
+            await run_all(
+                self.edge.run(),
+                self.catch_up.run(),
+                self.groups.run(),
+                self._release_drivers(),
+                self._report_ready(account),
+            )
         finally:
             await finish(CLEAN_UP, self._stop())
 
     def on_store_recreated(self) -> None:
         """Restore what NATS has lost."""
         self.catch_up.on_store_recreated()
+        self.groups.on_store_recreated()
         self.edge.on_store_recreated()
 
     async def _release_drivers(self) -> None:
         await self.catch_up.wait_until_caught_up()
+        await self.groups.wait_until_caught_up()
         self.edge.release()
 
     async def _report_ready(self, account: str) -> None:
@@ -179,13 +216,7 @@ class _Whole:
 
     async def _stop(self) -> None:
         await self.edge.stop()
-        await self.catch_up.stop()
-
-
-def _put_content(catch_up: CatchUp, change: GroupChange) -> None:
-    """Have what a supergroup's change contains taken in, although changes before it may be missing."""
-    if isinstance(change.change, LiveChange) and change.change.content:
-        catch_up.put(change.change.content)
+        await run_all(self.catch_up.stop(), self.groups.stop())
 
 
 async def _receive(edge: AccountEdge, content: Keyed) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta, tzinfo
 from typing import Literal
 
 from edge.userbot.chat.policy import UNDECIDED, Policy
-from edge.userbot.chat_tokens import is_group
+from edge.userbot.chat_tokens import ChatToken, is_chat_token, is_group
 from edge.userbot.delays import NO_DELAY, Delay
 from edge.userbot.people import NO_LIST, People, Person
 from edge.userbot.quiet_hours import QuietHours
@@ -96,6 +96,12 @@ class Rules:
     def lists_group(self, chat: str) -> bool:
         """Return whether the owner has listed a group, or the one of which it is a topic."""
         return self.groups.names_chat(chat)
+
+    @property
+    def supergroups(self) -> Set[str]:
+        """Return the supergroups that the owner has listed, also those of which only a topic is listed."""
+        tokens = (ChatToken.parse(entry) for entry in self.groups.entries if is_chat_token(entry))
+        return {token.without_topic for token in tokens if token.is_supergroup}
 
     def answers_in(self, chat: str) -> bool:
         """Return whether questions with the prefix are answered in a chat."""

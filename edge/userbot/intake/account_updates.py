@@ -99,6 +99,10 @@ class StateLost(TimokhaError):
     """There is no state to go on from: Telegram does not know the saved one, or it can't be read."""
 
 
+class NotShown(TimokhaError):
+    """Telegram does not show the account these changes: it is not, or no longer, in the group."""
+
+
 class Phase(StrEnum):
     """What the catch-up fetches from an `UpdatesSource`."""
 
@@ -110,7 +114,7 @@ class Phase(StrEnum):
 
 
 class UpdatesSource(Protocol):
-    """Every method raises MessengerError or FloodWaited."""
+    """Every method raises MessengerError or FloodWaited, and, for a supergroup, NotShown."""
 
     async def state(self) -> UpdatesState: ...
 

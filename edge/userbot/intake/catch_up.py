@@ -47,7 +47,7 @@ class CatchUp:
     `known_since`: whether those were answered is not known. `record_fetched` gets the number of messages of each
     catch-up. `has_run_before`: whether an earlier process has run; if not, a start without a watermark is the first.
     `clock_offset`: how far this machine's clock is ahead of Telegram's. `silence`: fetch after such a time without an
-    update. `counters`: those whose changes matter here.
+    update. `counters`: those whose changes matter here. `group`: whose changes they are if not the account's.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class CatchUp:
         record_fetched: Callable[[int], None] = lambda messages: None,
         has_run_before: Callable[[], bool] = lambda: False,
         counters: Sequence[Counter] = (Counter.PTS,),
+        group: str | None = None,
     ) -> None:
         self._source = source
         self._watermark = watermark
@@ -75,6 +76,7 @@ class CatchUp:
         self._record_fetched = record_fetched
         self._has_run_before = has_run_before
         self._counters = counters
+        self._log = log.bind(group=group) if group else log
         self._silence = silence.total_seconds()
         self._items: asyncio.Queue[Item] = asyncio.Queue()
         self._calls: RetriedCalls[CallResult] = RetriedCalls(retrying, self._items.put_nowait)
@@ -135,7 +137,7 @@ class CatchUp:
                 self._watermark.load,
                 passing=lambda error: isinstance(error, TransportError),
                 patience=START_PATIENCE,
-                failed=lambda error, pause: log.warning("catch_up.not_loaded", error=str(error)),
+                failed=lambda error, pause: self._log.warning("catch_up.not_loaded", error=str(error)),
             )
         except StateLost:
             self._has_begun.set()
@@ -200,7 +202,7 @@ class CatchUp:
 
     def _fetch(self, why: str, phase: Phase = Phase.DIFFERENCE) -> None:
         """Start to fetch all changes since the state."""
-        log.info("catch_up.started", why=why, pts=self._pts)
+        self._log.info("catch_up.started", why=why, pts=self._pts)
         self._why, self._phase, self._messages, self._unknown_answers = why, phase, 0, 0
         self._calls.make_due()
 
@@ -242,7 +244,7 @@ class CatchUp:
         if self._unknown_answers >= UNKNOWN_ATTEMPTS and self._phase in (Phase.CHECK, Phase.DIFFERENCE):
             await self._recover_from_lost_state(error)
         elif self._unknown_answers >= UNKNOWN_ATTEMPTS and self._phase is Phase.RECENT:
-            log.error("catch_up.recent_not_read", error=describe_error(error))
+            self._log.error("catch_up.recent_not_read", error=describe_error(error))
             await self._continue_from_target()
         else:
             self._calls.postpone()
@@ -250,7 +252,7 @@ class CatchUp:
 
     async def _stall(self, why: str) -> None:
         """Note that the fetch makes no progress, and take live messages meanwhile."""
-        write_log = log.debug if self._calls.stalled else log.warning
+        write_log = self._log.debug if self._calls.stalled else self._log.warning
         write_log("catch_up.stalled", why=self._why, asked_for=self._phase, error=why)
         self._calls.stalled = True
         self._has_caught_up.set()
@@ -259,7 +261,7 @@ class CatchUp:
     async def _recover_from_lost_state(self, error: BaseException, target: UpdatesState | None = None) -> None:
         """Read recent messages, as there is no difference, and go on from `target`, or else from Telegram's state."""
         again = self._calls.failures > 0
-        write_log = log.debug if again else log.warning
+        write_log = self._log.debug if again else self._log.warning
         write_log("catch_up.state_lost", pts=self._pts, error=describe_error(error))
         self._phase, self._unknown_answers = Phase.RECENT if target else Phase.NEW_STATE, 0
         self._target = target or self._target
@@ -353,7 +355,7 @@ class CatchUp:
         if self._order.early:
             await self._retry_unknown_answer(UnknownAnswer("the difference ends before what has come live"))
             return
-        log.info(
+        self._log.info(
             "catch_up.done",
             why=self._why,
             pts=self._pts,

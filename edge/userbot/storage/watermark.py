@@ -28,6 +28,11 @@ log = structlog.get_logger(__name__)
 _Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
 
+def group_key(account: str, group: str) -> str:
+    """Return where the watermark of a supergroup is stored, which counts its changes itself."""
+    return f"{account}.channel{group}"
+
+
 class _Stored(BaseModel):
     """A state that Telegram accepts; one with other values was not written by us."""
 
@@ -41,15 +46,15 @@ class _Stored(BaseModel):
 
 
 class Watermark:
-    """Every method raises TransportError while the store is away.
+    """Every method raises TransportError while the store is away. `key`: where it is stored; an account's is its id.
 
     `taken_early`, as of the last `load`: messages after the state whose effects are already stored, the oldest first.
     """
 
-    def __init__(self, records: Records, account: str, *, retrying: Retrying) -> None:
+    def __init__(self, records: Records, key: str, *, retrying: Retrying) -> None:
         self._records = records
         self._retrying = retrying
-        self._account = account
+        self._key = key
         self._version: int | None = None
         self.taken_early: tuple[Key, ...] = ()
 
@@ -65,7 +70,7 @@ class Watermark:
         try:
             stored = _Stored.model_validate_json(value)
         except ValidationError:
-            log.error("watermark.unreadable", account=self._account)
+            log.error("watermark.unreadable", account=self._key)
             raise StateLost(f"{self._description} can't be read") from None
         self.taken_early = stored.ahead
         return UpdatesState(**stored.model_dump(exclude={"ahead"}))
@@ -83,13 +88,13 @@ class Watermark:
 
     async def _save(self, value: bytes) -> None:
         try:
-            self._version = await self._records.save(self._account, value, self._version)
+            self._version = await self._records.save(self._key, value, self._version)
         except Conflict:
             await self._load_value()
             raise
 
     async def _load_value(self) -> bytes | None:
-        stored = await self._records.load(self._account)
+        stored = await self._records.load(self._key)
         if stored:
             # Check before the version is noted: the next save would overwrite a newer schema.
             schema_of(stored.value, known=SCHEMA, what=self._description)
@@ -98,4 +103,4 @@ class Watermark:
 
     @property
     def _description(self) -> str:
-        return f"the saved state of account {self._account}"
+        return f"the saved state of account {self._key}"
