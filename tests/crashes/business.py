@@ -11,7 +11,7 @@ from typing import Any
 from pyrogram import raw
 
 from edge.business.accounts import Accounts
-from edge.business.connection import BusinessMessage, Connection, ConnectionChanged
+from edge.business.connection import BusinessMessage, Connection, ConnectionChanged, MessageEdited, MessagesDeleted
 from edge.business.connections import Connections
 from edge.business.kept import Kept
 from edge.business.leaving import Leaving, PersonsDeparture
@@ -21,7 +21,7 @@ from edge.business.telegram.connection_api import ConnectionApi
 from edge.business.telegram.messenger import messengers
 from edge.business.telling import Telling
 from edge.userbot.account_edge import AccountEdge
-from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
+from edge.userbot.chat.incoming import Change, Deleted, Edited, Incoming, Message, OwnMessage
 from edge.userbot.chat.record import Notice
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Messenger, Undeliverable
@@ -31,6 +31,7 @@ from edge.userbot.intake.account_updates import Counter, Keyed, LiveChange, Upda
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
 from edge.userbot.intake.own_intake import OwnIntake
+from edge.userbot.intake.reactions import ReactionIntake
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.watermark import Watermark
@@ -137,8 +138,15 @@ class Telegram:
         self.written.append(message)
         self.live(LiveChange(number, 1, message))
 
-    def _show(self, chat: Chat, message: Message) -> None:
-        self._changed(BusinessMessage(self._id(chat.account), Sent(message.message_id, message), {}))
+    def _show(self, chat: Chat, change: Change) -> None:
+        connection = self._id(chat.account)
+        match change:
+            case Edited(message_id=message_id, text=text):
+                self._changed(MessageEdited(connection, chat.id, message_id, text))
+            case Deleted(message_ids=message_ids):
+                self._changed(MessagesDeleted(connection, chat.id, tuple(message_ids)))
+            case Incoming() | OwnMessage():
+                self._changed(BusinessMessage(connection, Sent(change.message_id, change), {}))
 
     def _changed(self, content: Keyed) -> None:
         self.changes.append(content)
@@ -323,7 +331,8 @@ class Life:
         subscription = places.log.subscribe(Channel.REPLIES, f"edge-{person}", lease=timedelta(seconds=0.1))
         replies = Replies(ports, drivers, FusedSubscription(subscription, fuse))
         intake, own = Intake(ports, drivers, lambda: self.rules), OwnIntake(ports, drivers, lambda: self.rules)
-        self.edges.append(MemoryEdge(None, ports, drivers, intake, own, replies))  # type: ignore[arg-type]
+        reactions = ReactionIntake(ports, drivers.wake, lambda: self.rules, key=b"key")
+        self.edges.append(MemoryEdge(None, ports, drivers, intake, own, reactions, replies))  # type: ignore[arg-type]
         return self.edges[-1]
 
     async def _run(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from edge.userbot import phrases
-from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
+from edge.userbot.chat.incoming import Change, Deleted, Edited, Incoming, OwnMessage
 from edge.userbot.driving.messenger import Undeliverable
 
 FIRST_OWN = 1001
@@ -22,7 +22,7 @@ class Chat:
     account: str
     id: str
     now: Callable[[], datetime]
-    show: Callable[["Chat", Message], None]
+    show: Callable[["Chat", Change], None]
     ago: timedelta = timedelta(0)
     texts: list[tuple[str, int | None]] = field(default_factory=list)
     by_random_id: dict[int, int] = field(default_factory=dict)
@@ -34,6 +34,12 @@ class Chat:
     def user_says(self, text: str) -> None:
         self.asked += 1
         self.show(self, Incoming(self.account, self.id, self.asked, text, "ru", self.now() - self.ago))
+
+    def user_edits(self, message_id: int, text: str) -> None:
+        self.show(self, Edited(self.account, self.id, message_id, text))
+
+    def user_deletes(self, message_id: int) -> None:
+        self.show(self, Deleted(self.account, frozenset({message_id})))
 
     def owner_says(self, text: str) -> None:
         """From another device."""

@@ -3,15 +3,20 @@
 from datetime import timedelta
 
 from edge.userbot import phrases
+from edge.userbot.delays import Delay
 from edge.userbot.formatting.messages import formatted_messages, split
 from edge.userbot.people import People
 from edge.userbot.rules import Rules
+from edge.userbot.triggers import Triggers
 from events.schema import FailureReason
-from tests.crashes.stories import Scenario
+from tests.crashes.chat import FIRST_OWN
+from tests.crashes.stories import Delete, Edit, Scenario
 
 LONG = " ".join(str(number) for number in range(1200))
 MARKED = "\n".join(f"* **{number}** и `{number}`" for number in range(400))
 """Cut elsewhere if it is plain."""
+
+ALL = Triggers.of(["private"])
 
 SCENARIOS = {
     "an answer in several parts": Scenario(
@@ -140,6 +145,49 @@ SCENARIOS = {
             and record.deleted_to == 2
         ),
         rules=Rules(deny=People.of(["2"]), refused="line"),
+    ),
+    "a burst": Scenario(
+        ("привет", "ты где?"),
+        lambda chat, record: (
+            chat.texts[1:] == [("ответ на привет\nты где?", FIRST_OWN)]
+            and chat.texts[0][1] == 2
+            and len(record.history) == 2
+            and record.rate.without_prefix == 1
+        ),
+        rules=Rules(triggers=ALL),
+    ),
+    "a burst with an edit and something taken back, which the prefix ends": Scenario(
+        ("превет", "дурак", Edit(1, "привет"), Delete(2), "Тимоха, ты где"),
+        lambda chat, record: chat.replies == ["ответ на привет\nты где"] and chat.texts[0][1] == 3,
+        rules=Rules(triggers=ALL),
+    ),
+    "a burst of which all is taken back": Scenario(
+        ("привет", "ой", Delete(1), Delete(2)),
+        lambda chat, record: chat.texts == [] and record.history == (),
+        rules=Rules(triggers=ALL),
+    ),
+    "a burst while the chat is busy, and a sign": Scenario(
+        ("Тимоха, раз", "два", "три"),
+        lambda chat, record: chat.texts == [("ответ на раз", 1), ("ответ на два\nтри", 3)] and len(record.history) == 4,
+        rules=Rules(triggers=ALL, thinking="reaction"),
+    ),
+    "an owner who writes during a delay": Scenario(
+        ("привет", "ты где?"),
+        lambda chat, record: chat.texts == [("сам отвечу", None)] and record.history == (),
+        rules=Rules(triggers=ALL, delay=Delay.parse("5")),
+        owner="сам отвечу",
+    ),
+    "the last answer of the day, to a burst after a delay": Scenario(
+        ("привет", "ты где?"),
+        lambda chat, record: chat.replies == ["ответ на привет\nты где?"] and record.rate.today == 1,
+        rules=Rules(triggers=ALL, max_answers_per_day=1, max_answers_per_day_for_all=1, delay=Delay.parse("5-9")),
+    ),
+    "a deletion while a burst is collected": Scenario(
+        ("привет", "/delete_history"),
+        lambda chat, record: (
+            chat.replies == [phrases.deleted("ru", cancelled=True)] and record.history == () and chat.thoughts == 0
+        ),
+        rules=Rules(triggers=ALL),
     ),
     "commands": Scenario(
         ("/set_context_length 7", "/help"),

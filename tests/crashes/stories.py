@@ -21,13 +21,28 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Edit:
+    """The user edits a message."""
+
+    message_id: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Delete:
+    """The user deletes a message."""
+
+    message_id: int
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """`user` says each text once the one before it is in the record; `holds` is what must be true in the end.
+    """`user` does each thing once the text before it is in the record; `holds` is what must be true in the end.
 
     `owner`: what the owner writes after that.
     """
 
-    user: tuple[str, ...]
+    user: tuple["str | Edit | Delete", ...]
     holds: Callable[[Chat, ChatRecord], bool]
     answer: Callable[[str], str | None] = lambda text: f"ответ на {text}"
     rules: Rules = field(default_factory=Rules)
@@ -62,7 +77,8 @@ class World:
 
 
 def rests(record: ChatRecord) -> bool:
-    return not (record.current or record.waiting or record.notices or record.erasing or record.withdrawn)
+    busy = record.current or record.waiting or record.bursts
+    return not (busy or record.notices or record.erasing or record.withdrawn)
 
 
 def tell_with_every_death(make: Callable[[Retrying], World], scenario: Scenario, *, after: bool) -> list[Fuse]:
@@ -132,10 +148,16 @@ async def _die(life: Life, places: Places, fuse: Fuse) -> None:
 
 
 async def talk(scenario: Scenario, places: Places, chat: Chat) -> None:
-    for number, text in enumerate(scenario.user, 1):
-        chat.user_says(text)
-        while number not in (await places.record(chat)).seen:  # noqa: ASYNC110 - records have no event
-            await asyncio.sleep(0.002)
+    for act in scenario.user:
+        match act:
+            case Edit(message_id, text):
+                chat.user_edits(message_id, text)
+            case Delete(message_id):
+                chat.user_deletes(message_id)
+            case str():
+                chat.user_says(act)
+                while chat.asked not in (await places.record(chat)).seen:  # noqa: ASYNC110 - records have no event
+                    await asyncio.sleep(0.002)
     if scenario.owner:
         chat.owner_says(scenario.owner)
         while (await places.record(chat)).paused_until is None:  # noqa: ASYNC110 - as above

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from edge.userbot.chat.incoming import Message, OwnMessage
+from edge.userbot.chat.incoming import Change, Deleted, Edited, OwnMessage
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
@@ -40,15 +40,15 @@ class Telegram:
     shut: bool
     now: Callable[[], datetime]
     ago: timedelta = timedelta(0)
-    changes: list[Message] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     live: Callable[[LiveChange], None] = lambda change: None
 
     def __post_init__(self) -> None:
         self.chat = Chat(ACCOUNT, CHAT, self.now, self._show, self.ago)
 
-    def _show(self, chat: Chat, message: Message) -> None:
-        self.changes.append(message)
-        self.live(LiveChange(len(self.changes), 1, message))
+    def _show(self, chat: Chat, change: Change) -> None:
+        self.changes.append(change)
+        self.live(LiveChange(len(self.changes), 1, change))
 
     async def send(
         self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
@@ -107,7 +107,7 @@ class Telegram:
     async def difference(self, since: UpdatesState) -> UpdatesDifference:
         return UpdatesDifference(await self.state(), self.changes[since.pts :], complete=True)
 
-    async def recent(self, since: datetime) -> list[Message]:
+    async def recent(self, since: datetime) -> list[Change]:
         return self.changes
 
 
@@ -140,11 +140,16 @@ class Life:
         intake = Intake(ports, drivers, lambda: self.rules)
         own_intake = OwnIntake(ports, drivers, lambda: self.rules)
 
-        async def receive(message: Message) -> None:
-            if isinstance(message, OwnMessage):
-                await own_intake.receive(message)
-            else:
-                await intake.receive(message)
+        async def receive(change: Change) -> None:
+            match change:
+                case OwnMessage():
+                    await own_intake.receive(change)
+                case Edited():
+                    await intake.receive_edit(change)
+                case Deleted():
+                    await intake.receive_deletion_from_bursts(change)
+                case _:
+                    await intake.receive(change)
 
         self.catch_up = CatchUp(
             self.telegram,

@@ -35,6 +35,9 @@ EACH_TIME = {
     "questions that wait for each other": {"refuses repeats and echoes"},
     "an owner who takes over": {"folds", "refuses repeats and echoes"},
     "a deletion while a question is being answered": {"folds"},
+    "a burst": set(),
+    "a burst with an edit and something taken back, which the prefix ends": {"folds"},
+    "a burst while the chat is busy, and a sign": set(),
 }
 """What runs each time: the rest of them is slow."""
 STORIES = [
@@ -45,6 +48,7 @@ STORIES = [
 UNKNOWN_IDS = {
     "a live answer in several parts": lambda chat, record: chat.replies == split(LONG) and chat.thoughts <= 1,
     "an owner who takes over": lambda chat, record: chat.replies == ["сам отвечу"] and chat.thoughts <= 1,
+    "a burst": lambda chat, record: chat.replies == ["ответ на привет\nты где?"] and chat.texts[0][1] == 2,
 }
 """What holds if the id of a message is never known: the thinking line may stay."""
 

@@ -52,7 +52,8 @@ async def is_put_back(name: str, at: int, retrying: Retrying) -> bool:
         await make_late(after, chat)
     put_back(after)
     chat.user_says("Тимоха, ещё")
-    await answers(telegram, after, Rules(live=scenario.rules.live, when_busy=scenario.rules.when_busy))
+    rules = scenario.rules
+    await answers(telegram, after, Rules(live=rules.live, when_busy=rules.when_busy, triggers=rules.triggers))
     assert chat.texts[: len(said)] == said, f"{at}: {fuse.journal[at - 1]}"
     new = chat.texts[len(said) :]
     assert len(new) == (1 if scenario.rules.live else 2), f"{at}: {fuse.journal[at - 1]}: {new}"
