@@ -21,7 +21,7 @@ from edge.userbot.chat.deletions import take_deletion, take_deletion_from_bursts
 from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.owner_turn import take_own
 from edge.userbot.chat.question_progress import finish_question, record_answer, record_thinking_line
-from edge.userbot.chat.record import MAX_QUESTION_BYTES, SCHEMA, ChatRecord, Order, from_json
+from edge.userbot.chat.record import MAX_QUESTION_BYTES, MAX_SEEN, SCHEMA, ChatRecord, Order, from_json
 from edge.userbot.chat.steps import CloseBurst, ExpireApproval, Submit, Think, next_step, wake_at
 from edge.userbot.chat.transitions import Decision, Effect, receive, refuse
 from edge.userbot.delays import Delay
@@ -611,6 +611,18 @@ def test_what_may_have_been_answered_before_the_records_were_lost_is_left_alone(
     assert chat.says("привет", 2, before_restore=True) is Effect.DOUBTFUL
     assert (chat.record.bursts, chat.record.notices) == ((), ())
     assert chat.says("привет", 1) is Effect.DUPLICATE
+
+
+def test_what_is_older_than_all_that_the_record_remembers_is_left_alone_when_it_is_read_again() -> None:
+    chat = Chat(GROUP, max_without_prefix=0, max_answers=0, repeat_window=timedelta(0))
+    for number in range(1, MAX_SEEN + 2):
+        chat.says(f"{number}", number, Person(f"{number % 8}"))
+        chat.record = chat.record.having(bursts=())  # answered
+    assert chat.says("1", 1, Person("1")) is Effect.DOUBTFUL
+    assert chat.says("2", 2, Person("2")) is Effect.DUPLICATE
+    assert chat.says(f"{MAX_SEEN + 2}", MAX_SEEN + 2) is Effect.COLLECTING
+    chat.record = chat.record.having(bursts=())
+    assert chat.says("Тимоха, один", 1, Person("1")) is Effect.ASKED
 
 
 def test_a_burst_that_a_backup_contained_is_dropped_and_one_begun_since_is_not() -> None:

@@ -64,7 +64,7 @@ class Effect(StrEnum):
     ANSWERED_BEFORE = "answered_before"
     """The chat has its answer, from before a backup was restored."""
     DOUBTFUL = "doubtful"
-    """It has no prefix, and may have been answered before the records were lost or restored."""
+    """It has no prefix, and may have been answered: the records were lost or restored since, or do not reach so far."""
     UNREADABLE = "unreadable"
     """The chat's record can't be read; the user gets one line about that, once."""
     REFUSED = "refused"
@@ -164,8 +164,18 @@ def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) 
         return Decision(record, Effect.DUPLICATE)
     if message.message_id <= record.deleted_to:
         return Decision(record, Effect.CANCELLED)
+    if isinstance(command, Collect) and _may_be_forgotten(record, message):
+        return Decision(record, Effect.DOUBTFUL)
     record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
     return _take_new(record, command, replace(message, command=command), rules, now)
+
+
+def _may_be_forgotten(record: ChatRecord, message: Incoming) -> bool:
+    """Return whether a message may have been taken in and given way to newer ones: a busy group is read again so far.
+
+    Then its burst may have been answered long ago.
+    """
+    return len(record.seen) >= MAX_SEEN and message.message_id < min(record.seen)
 
 
 def _take_new(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
