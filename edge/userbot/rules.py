@@ -13,7 +13,7 @@ from edge.userbot.quiet_hours import QuietHours
 from edge.userbot.triggers import NO_TRIGGERS, Triggers
 
 DEFAULT_PREFIX = "Тимоха,"
-MAX_DEBOUNCE = timedelta(seconds=30)
+MAX_DEBOUNCE = timedelta(minutes=1)
 """A burst is not collected for longer, so a longer pause between two messages would count for nothing."""
 
 Approve = Literal["off", "all", "new", "listed"]

@@ -154,7 +154,7 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         ge=timedelta(0),
         le=MAX_DEBOUNCE,
         description="seconds for which messages of one person without the prefix are collected after the last one, to"
-        " become one question, 0 to 30",
+        " become one question, 0 to 60",
     )
     delay: DelayText = Field(
         "0",
