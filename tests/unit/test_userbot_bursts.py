@@ -124,10 +124,10 @@ def test_a_burst_is_due_sooner_after_a_sentence(text, seconds) -> None:
 
 def test_a_burst_is_due_a_minute_after_its_first_message_even_if_its_person_goes_on() -> None:
     chat = Chat()
-    for number in range(1, 30):
+    for number in range(1, 31):
         chat.says(f"и {number}", number)
-        chat.pass_(2)
-    chat.says("и", 30)
+        chat.pass_(1.95)
+    chat.says("и", 31)
     chat.close()
     assert chat.asked is None
     assert chat.record.bursts[0].due_at == NOW + MAX_COLLECTING
