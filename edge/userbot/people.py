@@ -34,13 +34,14 @@ def group(text: str) -> str:
 class Person:
     """The sender of a message. `id`: Telegram's, in decimal. `usernames`: in lower case, without the `@`.
 
-    `wrote_first`: whether the first message of the chat is theirs, None if that is not known.
+    `contact`: whether the owner has them among the contacts, `wrote_first`: whether the first message of the chat is
+    theirs; None if that is not known.
     """
 
     id: str = ""
     usernames: frozenset[str] = frozenset()
     name: str = ""
-    contact: bool = False
+    contact: bool | None = False
     wrote_first: bool | None = None
 
     @property
@@ -66,7 +67,7 @@ class People:
     def includes(self, person: Person, chat: str) -> bool:
         """Return whether the list names the person, or the chat in which they write.
 
-        It does not where that depends on who wrote first and this is not known.
+        It does not where that depends on who is a contact, or wrote first, and this is not known.
         """
         names = {person.id, *_tokens(chat), *(f"@{name}" for name in person.usernames)}
         if person.contact:
@@ -80,9 +81,11 @@ class People:
         return not self.entries.isdisjoint(_tokens(chat))
 
     def may_include(self, person: Person, chat: str) -> bool:
-        """Return what `includes` does, but true where that depends on who wrote first and this is not known."""
-        unknown = person.wrote_first is None and WROTE_FIRST in self.entries
-        return unknown or self.includes(person, chat)
+        """Return what `includes` does, but true where that depends on what is not known."""
+        unknown = {
+            name for name, known in ((CONTACTS, person.contact), (WROTE_FIRST, person.wrote_first)) if known is None
+        }
+        return not self.entries.isdisjoint(unknown) or self.includes(person, chat)
 
 
 def _tokens(chat: str) -> set[str]:

@@ -67,6 +67,14 @@ def test_contacts_are_those_whom_the_owner_has_saved() -> None:
     assert not people("contacts").includes(ALICE, "42")
 
 
+def test_nobody_is_answered_on_a_guess_who_is_a_contact() -> None:
+    unknown = Person(id="42", contact=None)
+    assert not is_allowed(unknown, "-100", Rules(allow=people("contacts")))
+    assert not is_allowed(unknown, "-100", Rules(deny=people("contacts")))
+    assert is_allowed(unknown, "-100", Rules(deny=people("43")))
+    assert is_allowed(ALICE, "-100", Rules(deny=people("contacts")))
+
+
 @pytest.mark.parametrize(("wrote_first", "allowed", "denied"), [(True, True, True), (False, False, False)])
 def test_who_wrote_first_is_on_the_list_that_says_so(wrote_first, allowed, denied) -> None:
     sender = Person(id="42", wrote_first=wrote_first)

@@ -84,7 +84,7 @@ COLLECTIBLE = [types.Username(username="Ann", active=True), types.Username(usern
     [
         ({"username": "Anna", "contact": True}, Person("2", frozenset({"anna"}), "A", contact=True)),
         ({"usernames": COLLECTIBLE, "last_name": "Ли"}, Person("2", frozenset({"ann"}), "A Ли")),
-        ({"contact": True, "min": True}, Person("2", frozenset(), "A")),
+        ({"contact": True, "min": True}, Person("2", frozenset(), "A", contact=None)),
         ({"mutual_contact": True, "contact": True}, Person("2", frozenset(), "A", contact=True)),
     ],
     ids=["a contact", "only collectible names", "partly shown", "a mutual contact"],
@@ -97,7 +97,7 @@ async def test_a_message_says_who_its_sender_is(client, updates, shown, person) 
 @pytest.mark.parametrize("users", [[], [types.UserEmpty(id=2)]], ids=["left out", "empty"])
 async def test_of_a_sender_who_is_not_shown_the_id_is_known(client, updates, users) -> None:
     [change] = await pushed(client, updates, batch(new_message(), users=users))
-    assert change.content.sender == Person("2")
+    assert change.content.sender == Person("2", contact=None)
 
 
 async def test_in_a_group_the_sender_is_the_author(client) -> None:

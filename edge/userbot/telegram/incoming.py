@@ -126,14 +126,14 @@ def _known(user: Any) -> Any:
 
 
 def _person(user_id: int, user: Any) -> Person:
-    """Return a sender. A partial (`min`) user does not say whether it is a contact."""
+    """Return a sender. A partial (`min`) user, as groups show them, does not say whether it is a contact."""
     if user is None:
-        return Person(id=str(user_id))
+        return Person(id=str(user_id), contact=None)
     return Person(
         id=str(user_id),
         usernames=active_names(user.username, user.usernames),
         name=" ".join(filter(None, (user.first_name, user.last_name))),
-        contact=bool(user.contact) and not user.min,
+        contact=None if user.min else bool(user.contact),
     )
 
 
