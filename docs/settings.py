@@ -40,7 +40,7 @@ The file lies in the directory that a command is started in, or where `TIMOKHA_C
 {tables} or USERBOT stand in a table of that name, all others at the top, in lower case and without `TIMOKHA_`. Values
 have TOML's types: what other places write with commas is an array, and JSON is a table. What is different for one
 person stands in `[contacts."@username"]` or, by id, `[contacts.123456]`: `persona`, `language`, `prefix`,
-`max_new_tokens`, `live` and `approve`. An id wins over a username.
+`max_new_tokens`, `live`, `approve` and `triggers`. An id wins over a username.
 
 ```toml
 nats_url = ["nats://127.0.0.1:4222"]

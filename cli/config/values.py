@@ -143,6 +143,8 @@ def _text(value: object) -> str:
         value = f"{value.total_seconds():g}"
     elif isinstance(value, bool):
         value = str(value).lower()
+    elif isinstance(value, tuple):
+        value = ",".join(map(str, value))
     return "" if value is None else str(value)
 
 

@@ -7,6 +7,8 @@ from typing import Self
 _TOKEN = re.compile(r"(-?[1-9][0-9]{0,18})(?:t([1-9][0-9]{0,9}))?")
 NO_TOPIC = 0
 """Also the General topic, whose messages are like those of a group without topics."""
+GENERAL = 1
+"""The topic that every forum has (https://core.telegram.org/api/forum#forum-topics)."""
 HIGHEST_CHANNEL = -1_000_000_000_000
 """Channels and supergroups, whose ids are not above this, number their messages themselves."""
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edge.userbot.chat_tokens import GENERAL, ChatToken
+
 CONTACTS = "contacts"
 """In a list: everyone whom the owner has among the contacts."""
 WROTE_FIRST = "wrote_first"
@@ -27,6 +29,11 @@ def group(text: str) -> str:
         raise ValueError(
             f"{text.strip()[:40]!r} is not the id of a group, e.g. -1001234567890, or of a topic, -1001234567890t45"
         )
+    token = ChatToken.parse(written)
+    if token.topic and not token.is_supergroup:
+        raise ValueError(f"{written!r}: only supergroups have topics, and their ids begin with -100")
+    if token.topic == GENERAL:
+        raise ValueError(f"{written!r} is the General topic, which has no id of its own; list {token.peer}, the group")
     return written
 
 

@@ -190,7 +190,7 @@ def test_a_bad_line_is_told_with_the_file_the_language_and_its_id(write, line: s
         ("[texts]\nen = 5\n", "timokha.toml, texts: en is 5; "),
         ("[texts.en]\nhint = 5\n", "timokha.toml, texts: en.hint is 5; "),
         ("[texts.en]\nthinking = []\n", "timokha.toml, texts: "),
-        ("[texts.de]\nhint = '{$prefix}'\n", "timokha.toml, texts: there is no language 'de'"),
+        ("[texts.de]\nhint = '{$prefix}'\n", "timokha.toml, texts: there are no texts in 'de'; another language"),
     ],
 )
 def test_what_is_no_table_of_texts_is_told(write, text: str, said: str) -> None:

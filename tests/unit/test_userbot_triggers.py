@@ -99,6 +99,8 @@ def test_timokha_toml_takes_lists_and_numbers(read, tmp_path, lines, expected) -
         ("groups", "1001234567890", "is not the id of a group"),
         ("groups", "contacts", "is not the id of a group"),
         ("groups", f"{GROUP}t0", "is not the id of a group"),
+        ("groups", f"{GROUP}t1", f"'{GROUP}t1' is the General topic, which has no id of its own; list {GROUP}"),
+        ("groups", "-4123456789t5", "'-4123456789t5': only supergroups have topics"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line_that_says_what_it_takes(read, setting, value, said) -> None:

@@ -7,11 +7,9 @@ from typing import Any
 from pyrogram import raw
 
 from edge.userbot.chat.incoming import Edited, Incoming, Message, OwnMessage
-from edge.userbot.chat_tokens import HIGHEST_CHANNEL, NO_TOPIC, ChatToken
+from edge.userbot.chat_tokens import GENERAL, HIGHEST_CHANNEL, NO_TOPIC, ChatToken
 from edge.userbot.people import Person
 
-GENERAL = 1
-"""The topic that every forum has (https://core.telegram.org/api/forum#forum-topics)."""
 SERVICE_USERS = frozenset({777000, 489000, 333000, 42777})
 """Telegram's own accounts, which send login codes and news. Their messages are nobody's."""
 

@@ -46,7 +46,10 @@ def load(own: Own, *, language: str) -> Texts:
         _add(found, tag, _read(file), own, f"{display_path(file)}, ")
     for tag, lines in own.replaced.items():
         if tag not in found:
-            raise SettingsError(f"{own.place}: there is no language {tag!r}{did_you_mean(nearest(tag, found))}")
+            raise SettingsError(
+                f"{own.place}: there are no texts in {tag!r}{did_you_mean(nearest(tag, found))};"
+                " another language is a file of its own, e.g. texts/uk.ftl"
+            )
         _add(found, tag, _written(lines, f"{own.place}.{tag}."), own, f"{own.place}.{tag}.")
     return Texts({tag: Catalogue(tag, entries) for tag, entries in found.items()}, language)
 
