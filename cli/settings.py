@@ -192,7 +192,7 @@ class SetupSettings(RabbitMQSettings):
     max_age: Seconds = Field(
         timedelta(hours=24),
         ge=timedelta(minutes=1),
-        description="seconds that requests and replies are kept, 60 or more",
+        description="seconds that requests, replies and feedback are kept, 60 or more",
     )
     deadletter_max_age: Seconds = Field(
         timedelta(days=7), ge=timedelta(minutes=1), description="seconds that dead letters are kept, 60 or more"
