@@ -97,7 +97,13 @@ async def _answer(
             edge = await AccountEdge.open(
                 EdgeContext(js, settings, rules, telemetry, retrying, time.clock_offset),
                 account,
-                TelegramMessenger(client, api, rate=settings.sends_per_second, on_updates=updates.take),
+                TelegramMessenger(
+                    client,
+                    api,
+                    rate=settings.sends_per_second,
+                    on_updates=updates.take,
+                    slow_modes=updates.slow_modes,
+                ),
                 owner_chat=_owner_chat(settings, account, is_bot=api.is_bot),
                 by_bot=api.is_bot,
                 names=lambda: updates.names.active,

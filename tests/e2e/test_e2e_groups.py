@@ -222,3 +222,88 @@ async def test_the_list_of_groups_changes_without_a_restart(make_readers, tmp_pa
     await readers.followed(readers.group)
     readers.says(f"{ASKED}пора")
     await readers.answered("пора")
+
+
+async def test_in_a_slow_group_the_answer_comes_first_and_no_other_chat_waits(make_readers) -> None:
+    readers = await make_readers(USERBOT_WHEN_BUSY="queue")
+    readers.made.telegram.set_slow_mode(readers.group.id, 3)
+    for text in ("один", "два"):
+        readers.says(ASKED + text)
+    await readers.answered("один")
+    await readers.answers_another()
+    await readers.answered("один", "два")
+    assert len(readers.all_written()) == 2  # no thinking lines
+    assert "telegram.flood_wait" not in readers.made.log("userbot")
+
+
+async def test_if_only_a_refusal_tells_of_a_slow_mode_the_thinking_line_is_left_out(make_readers) -> None:
+    readers = await make_readers()
+    telegram, us = readers.made.telegram, readers.made.owner.id
+    telegram.faults.refuse(us, 420, "SLOWMODE_WAIT_1", peer_id=readers.group.id)
+    readers.says(f"{ASKED}один")
+    await readers.answered("один")
+    assert len(readers.all_written()) == 1
+
+
+async def test_where_we_may_not_write_questions_are_left_alone_for_a_while(make_readers) -> None:
+    readers = await make_readers(listed=2, USERBOT_WHEN_BUSY="queue", GENERATE_ECHO_DELAY="0.5")
+    readers.made.telegram.set_writable(readers.group.id, writable=False)
+    for text in ("один", "два"):
+        readers.says(ASKED + text)
+    readers.says(f"{ASKED}а тут можно", group=readers.other)
+    await readers.answered("а тут можно", group=readers.other)
+    await readers.made.logged('"undeliverable"')
+    readers.made.telegram.set_writable(readers.group.id)
+    readers.says(f"{ASKED}три")
+    await readers.made.logged('"paused"')
+    readers.made.order(f"/resume {readers.group.id}")
+    await readers.made.until(lambda: len(readers.made.saved()) == 2)
+    readers.says(f"{ASKED}четыре")
+    await readers.answered("четыре")
+    assert readers.made.log("userbot").count("group.left_alone") == 1
+
+
+async def test_a_closed_topic_is_left_alone_and_the_others_are_not(make_readers) -> None:
+    readers = await make_readers(forum=True)
+    closed, open_ = (readers.made.telegram.add_topic(readers.anna.id, readers.group.id, name) for name in "ab")
+    readers.made.telegram.close_topic(readers.group.id, closed.id)
+    readers.says(f"{ASKED}закрыта", by=readers.anna, topic_id=closed.id)
+    await readers.made.logged("group.left_alone")
+    readers.says(f"{ASKED}открыта", topic_id=open_.id)
+    await readers.answered("открыта")
+
+
+async def test_while_collecting_edits_count_and_deleted_messages_are_left_out(make_readers) -> None:
+    readers = await make_readers(forum=True, USERBOT_TRIGGERS="any", USERBOT_DEBOUNCE="2")
+    telegram = readers.made.telegram
+    topic = telegram.add_topic(readers.anna.id, readers.group.id, "Novels")
+    first = readers.says("один", topic_id=topic.id)
+    lost = readers.says("лишнее", topic_id=topic.id)
+    await readers.made.logged('"collected"')
+    telegram.edit(readers.boris.id, first.id, "раз", group_id=readers.group.id)
+    telegram.delete(readers.boris.id, lost.id, group_id=readers.group.id)
+    readers.says("два", topic_id=topic.id)
+    [answer] = await readers.answered("раз\nдва")
+    assert answer.top_id == topic.id
+
+
+async def test_who_goes_on_typing_is_waited_for(make_readers) -> None:
+    readers = await make_readers(forum=True, USERBOT_TRIGGERS="any", USERBOT_DEBOUNCE="0.5")
+    telegram = readers.made.telegram
+    topic = telegram.add_topic(readers.anna.id, readers.group.id, "Novels")
+
+    async def type_on() -> None:
+        while True:
+            telegram.type(readers.boris.id, readers.group.id, topic_id=topic.id)
+            await asyncio.sleep(0.2)
+
+    typing = asyncio.create_task(type_on())
+    readers.says("один", topic_id=topic.id)
+    await readers.made.logged('"collecting"')
+    for text in ("как", "дела"):  # an answer to somebody else takes longer than the debounce
+        readers.says(text, by=readers.anna)
+        await readers.made.until(lambda text=text: text in [message.text for message in readers.written()])
+    assert "один" not in [message.text for message in readers.written()]
+    typing.cancel()
+    telegram.type(readers.boris.id, readers.group.id, "cancel", topic_id=topic.id)
+    await readers.made.until(lambda: "один" in [message.text for message in readers.written()])

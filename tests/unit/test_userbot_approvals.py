@@ -147,7 +147,9 @@ class World:
         record = await self.record(OWNER)
         draft = draft_shown_by(record, to or record.drafts[-1].message_ids[-1])
         assert draft
-        outbox = Outbox(OWNER, self.ports.messenger, self.ports.telemetry.spans, check_first=False, flooded=never)
+        outbox = Outbox(
+            OWNER, self.ports.messenger, self.ports.telemetry.spans, check_first=False, flooded=never, forbidden=never
+        )
         order = Order(message_id=number, text=text, date=self.clock.now())
         return await Approvals(OWNER, self.ports, outbox, self.drivers.wake).decide(order, draft)
 

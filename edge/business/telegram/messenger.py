@@ -45,6 +45,9 @@ class PersonMessenger:
     async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
         return await self._to(chat).preview(chat, message_id, message)
 
+    def is_slow(self, chat: str) -> bool:
+        return self._to(chat).is_slow(chat)
+
     def takes_live_drafts(self, chat: str) -> bool:
         return self._to(chat).takes_live_drafts(chat)
 

@@ -100,6 +100,8 @@ class Effect(StrEnum):
     """The owner wrote: the chat is paused."""
     OWNER_TOOK_OVER = "owner_took_over"
     """The owner wrote before a question had its outcome: it gets none."""
+    RESTRICTED = "restricted"
+    """It waited in a group in which Telegram takes no messages from the account: it gets no outcome."""
     QUESTION_DELETED = "question_deleted"
     """Its author, or the owner, has deleted it before it had its outcome: it gets none."""
     ORDERED = "ordered"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -32,6 +33,7 @@ from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.performer import Performer
 from edge.userbot.driving.ports import Ports
+from edge.userbot.driving.restrictions import leave_group_alone
 from edge.userbot.driving.typists import Typists
 from edge.userbot.error_lines import describe_error
 from edge.userbot.formatting.styled_text import FormattedText
@@ -85,6 +87,7 @@ class Driver:
             ports.telemetry.spans,
             check_first=resumed,
             flooded=FloodGuard(ports, wake).pause_everything,
+            forbidden=partial(leave_group_alone, ports, chat),
         )
         self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
         self._performer = Performer(chat, ports, self._outbox, self._view, wake=wake)

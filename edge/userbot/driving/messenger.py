@@ -21,6 +21,10 @@ class FloodWaited(MessengerError):
         self.wait = wait
 
 
+class SlowModeWaited(FloodWaited):
+    """The group's slow mode takes this message only after `wait`: it was not sent. Other chats are not concerned."""
+
+
 class UnknownAnswer(MessengerError):
     """An unknown answer: after `events.faults.UNKNOWN_ATTEMPTS` of them a message counts as undeliverable."""
 
@@ -31,6 +35,10 @@ class Undeliverable(TimokhaError):
 
 class PeerFlooded(Undeliverable):
     """Telegram considers the account a spammer: it refuses this message, and likely others, until it forgets that."""
+
+
+class WritingForbidden(Undeliverable):
+    """Telegram takes no messages of the account's in this group, or in this topic, for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Messenger(Protocol):
 
         A user account can show no `buttons` and sends none. A repeated random id sends nothing. The rate is limited, so
         it may take a few seconds.
-        Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
+        Raises MessengerError (FloodWaited, SlowModeWaited, UnknownAnswer) or Undeliverable (WritingForbidden).
         """
         ...
 
@@ -68,6 +76,10 @@ class Messenger(Protocol):
 
     async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
         """Edit a message unless that could delay others. Return whether it was edited."""
+        ...
+
+    def is_slow(self, chat: str) -> bool:
+        """Return whether a group's slow mode is known to apply to the account: it has to wait between two messages."""
         ...
 
     def takes_live_drafts(self, chat: str) -> bool:

@@ -8,7 +8,16 @@ import structlog
 
 from edge.userbot.chat.own_messages import SentMessage
 from edge.userbot.chat.record import NO_MESSAGE
-from edge.userbot.driving.messenger import Button, Messenger, MessengerError, PeerFlooded, Undeliverable, UnknownAnswer
+from edge.userbot.driving.messenger import (
+    Button,
+    Messenger,
+    MessengerError,
+    PeerFlooded,
+    SlowModeWaited,
+    Undeliverable,
+    UnknownAnswer,
+    WritingForbidden,
+)
 from edge.userbot.formatting.styled_text import FormattedText
 from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
@@ -24,7 +33,8 @@ KINDS = frozenset({"question", "notice", "draft"})
 class Outbox:
     """Sends the messages of one chat. `check_first`: after a restart, as the first of a kind may already be sent.
 
-    `flooded` is called if Telegram considers the account a spammer.
+    `flooded` is called if Telegram considers the account a spammer, `forbidden`, with the reason, if it takes no
+    messages in the group.
     """
 
     def __init__(
@@ -35,12 +45,14 @@ class Outbox:
         *,
         check_first: bool,
         flooded: Callable[[], Awaitable[None]],
+        forbidden: Callable[[str], Awaitable[None]],
     ) -> None:
         self._chat = chat
         self._messenger = messenger
         self._spans = spans
         self._to_check = set(KINDS if check_first else ())
         self._flooded = flooded
+        self._forbidden = forbidden
         self._unknown_answers: tuple[str, int] = "", 0
         self.recorded: Collection[int] = ()
         """Our messages that the chat's record knows: none of them is the one that is looked for."""
@@ -79,8 +91,12 @@ class Outbox:
             log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
             if isinstance(error, PeerFlooded):
                 await self._flooded()
+            if isinstance(error, WritingForbidden):
+                await self._forbidden(str(error))
             # An earlier try, of which the result was lost, may have got through.
             sent = await self._find(message.text, reply_to, f"{name} in the chat") if self._failed == name else None
+        except SlowModeWaited:
+            raise  # it was not sent
         except MessengerError:
             self._failed = name
             raise

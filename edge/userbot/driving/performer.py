@@ -32,6 +32,7 @@ from edge.userbot.chat.steps import (
     Think,
     Withdraw,
 )
+from edge.userbot.chat_tokens import is_group
 from edge.userbot.driving.approvals import Approvals
 from edge.userbot.driving.dropped import report_dropped
 from edge.userbot.driving.live import LiveView
@@ -259,7 +260,8 @@ class Performer:
         line = FormattedText(phrases.thinking(question.locale, current.request_id))
         if question.sign == "reaction" and current.outcome is None:
             await self._ports.messenger.react(self._chat, question.message_id, TAKEN_UP)
-        if question.approve or question.sign or await self._begins_live_draft(current, line):
+        hides_line = question.approve or question.sign or self._saves_message(current)
+        if hides_line or await self._begins_live_draft(current, line):
             await self._change(lambda record: progress.record_thinking_line(record, current.request_id, NO_MESSAGE))
             return
         sent = await self._outbox.send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
@@ -268,6 +270,12 @@ class Performer:
         await self._change(
             lambda record: progress.record_thinking_line(record_sent(record, sent), current.request_id, thinking_id)
         )
+
+    def _saves_message(self, current: Current) -> bool:
+        """Return whether a thinking line would only delay the answer, as the group has a slow mode."""
+        if not is_group(self._chat) or current.question.live or not self._ports.messenger.is_slow(self._chat):
+            return False
+        return not self._outbox.may_have_sent(current.request_id, "thinking")
 
     async def _begins_live_draft(self, current: Current, line: FormattedText) -> bool:
         """Show `line` as a live draft instead of a message, unless the chat takes none or may have the message."""

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import structlog
 from pyrogram import Client
 
-from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.telegram.faults import classify, flood_wait, name
+from edge.userbot.driving.messenger import FloodWaited, MessengerError, SlowModeWaited, Undeliverable, UnknownAnswer
+from edge.userbot.telegram.faults import SLOW_MODE, classify, flood_wait, name
 from events.errors import TimokhaError
 from events.faults import Fault
 from events.runtime.log_throttle import LogThrottle
@@ -118,6 +118,13 @@ class TelegramApi:
             return name(error)
         return None
 
+    def _waited(self, reason: str, wait: timedelta) -> FloodWaited:
+        if reason == SLOW_MODE:
+            return SlowModeWaited(wait)
+        log.warning("telegram.flood_wait", seconds=wait.total_seconds())
+        self._flood_waited(wait)
+        return FloodWaited(wait)
+
     async def _attempt(self, query: Any, call: Call | None) -> Any:
         return await (call(query) if call else self._client.invoke(query, **ONCE))
 
@@ -126,9 +133,7 @@ class TelegramApi:
         reason, wait = name(error), flood_wait(error)
         match classify(error):
             case Fault.PASSING if wait is not None:
-                log.warning("telegram.flood_wait", seconds=wait.total_seconds())
-                self._flood_waited(wait)
-                return FloodWaited(wait)
+                return self._waited(reason, wait)
             case Fault.PASSING:
                 return MessengerError(f"Telegram did not answer or is out of order ({reason}); trying again")
             case Fault.DONE:

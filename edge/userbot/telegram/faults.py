@@ -48,6 +48,22 @@ MESSAGE_GONE = {"MESSAGE_ID_INVALID", "MSG_ID_INVALID"}
 """The message that is to be deleted no longer exists."""
 PEER_FLOOD = "PEER_FLOOD"
 """The account has written to too many strangers; Telegram does not say for how long it is limited."""
+SLOW_MODE = "SLOWMODE_WAIT_X"
+WRITING_FORBIDDEN = {
+    "CHANNEL_INVALID",
+    "CHANNEL_PRIVATE",
+    "CHAT_ADMIN_REQUIRED",
+    "CHAT_FORBIDDEN",
+    "CHAT_GUEST_SEND_FORBIDDEN",
+    "CHAT_ID_INVALID",
+    "CHAT_RESTRICTED",
+    "CHAT_SEND_PLAIN_FORBIDDEN",
+    "CHAT_WRITE_FORBIDDEN",
+    "TOPIC_CLOSED",
+    "TOPIC_DELETED",
+    "USER_BANNED_IN_CHANNEL",
+}
+"""The account may not write in the group, or in the topic (https://core.telegram.org/method/messages.sendMessage)."""
 FORMATTING_REFUSED = {"ENTITIES_TOO_LONG", "ENTITY_BOUNDS_INVALID", "ENTITY_TYPE_INVALID"}
 """The formatting is invalid, the text is not."""
 

@@ -10,14 +10,15 @@ from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 
 from edge.userbot.chat_tokens import ChatToken, is_group
-from edge.userbot.driving.messenger import Button, PeerFlooded, Undeliverable
+from edge.userbot.driving.messenger import Button, PeerFlooded, SlowModeWaited, Undeliverable, WritingForbidden
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram import chat_history, client_differences
 from edge.userbot.telegram.api import AlreadyDone, CallRefused, CallsTelegram, TelegramApi
 from edge.userbot.telegram.entities import entities_of
-from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, PEER_FLOOD, REPLY_GONE
+from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, PEER_FLOOD, REPLY_GONE, WRITING_FORBIDDEN
 from edge.userbot.telegram.live_drafts import LiveDrafts
 from edge.userbot.telegram.peers import Peers
+from edge.userbot.telegram.slow_modes import SlowModes
 from events.errors import TimokhaError
 
 MESSAGES_SEARCHED = 50
@@ -35,10 +36,19 @@ class TelegramMessenger:
     """Implements `edge.userbot.driving.messenger.Messenger` on a started client.
 
     `rate`: messages a second in all chats together; the same for looks into chats. `on_updates` gets the updates that
-    a call returns.
+    a call returns. `slow_modes`: what is known of groups' slow modes.
     """
 
-    def __init__(self, client: Client, api: TelegramApi, *, rate: float, on_updates: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        api: TelegramApi,
+        *,
+        rate: float,
+        on_updates: Callable[[Any], None],
+        slow_modes: SlowModes | None = None,
+    ) -> None:
+        self._slow_modes = slow_modes or SlowModes()
         self._api: CallsTelegram = api
         self._peers = Peers(client, api)
         self._on_updates = on_updates
@@ -75,6 +85,9 @@ class TelegramMessenger:
         )
         try:
             updates = await self._api.invoke(query)
+        except SlowModeWaited:
+            self._slow_modes.note(chat)
+            raise
         except AlreadyDone:
             return await self.find_own(chat, message.text, reply_to=reply_to) or 0
         except CallRefused as error:
@@ -85,8 +98,7 @@ class TelegramMessenger:
                 log.warning("telegram.formatting_refused", chat=chat, reason=error.reason)
                 plain = FormattedText(message.text)
                 return await self.send(chat, plain, reply_to=reply_to, random_id=random_id, buttons=buttons)
-            refused = PeerFlooded if error.reason == PEER_FLOOD else Undeliverable
-            raise refused(f"Telegram refused a message to {chat}: {error.reason}") from None
+            raise _refusal(chat, error.reason)(f"Telegram refused a message to {chat}: {error.reason}") from None
         self._on_updates(updates)
         return _message_id(updates, random_id)
 
@@ -106,6 +118,9 @@ class TelegramMessenger:
         return self._chat_limiter(_paced_together(chat)).has_capacity(
             1 + PREVIEW_RESERVE
         ) and self._send_limiter.has_capacity(room)
+
+    def is_slow(self, chat: str) -> bool:
+        return self._slow_modes.apply_to(chat)
 
     def takes_live_drafts(self, chat: str) -> bool:
         return self._live_drafts.are_taken(chat)
@@ -244,6 +259,12 @@ def _paced_together(chat: str) -> str:
 def _searched(chat: str) -> int:
     """Return how many messages of a chat are searched for one of ours: in a group many people write."""
     return chat_history.PAGE if is_group(chat) else MESSAGES_SEARCHED
+
+
+def _refusal(chat: str, reason: str) -> type[Undeliverable]:
+    if reason == PEER_FLOOD:
+        return PeerFlooded
+    return WritingForbidden if is_group(chat) and reason in WRITING_FORBIDDEN else Undeliverable
 
 
 def _chat_limiters() -> Callable[[str], AsyncLimiter]:

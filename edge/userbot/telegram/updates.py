@@ -14,6 +14,7 @@ from edge.userbot.chat.incoming import Typing
 from edge.userbot.intake.account_updates import Counter, Gap, GroupChange, Keyed, LiveChange
 from edge.userbot.telegram.incoming import active_names
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
+from edge.userbot.telegram.slow_modes import SlowModes
 from edge.userbot.telegram.update_reader import TYPING, UpdateReader, read_typing
 from events.runtime.log_throttle import LogThrottle
 
@@ -31,7 +32,7 @@ class OwnNames:
         self._account: int | None = None
         self._client = client
         self._remembers = remembers
-        client.fetch_peers = self._fetch_peers  # type: ignore[method-assign]
+        client.fetch_peers = self.fetch_peers  # type: ignore[method-assign]
 
     def learn_from_users(self, users: Iterable[Any]) -> None:
         """Take the names from users if the account is among them."""
@@ -46,7 +47,7 @@ class OwnNames:
         if isinstance(update, raw.types.UpdateUserName) and update.user_id == self._account:
             self.active = active_names(None, update.usernames)
 
-    async def _fetch_peers(self, peers: Any) -> bool:
+    async def fetch_peers(self, peers: Any) -> bool:
         """Replace `Client.fetch_peers`, which gets the users of every result."""
         self.learn_from_users(peers)
         return self._remembers and await Client.fetch_peers(self._client, peers)
@@ -70,6 +71,8 @@ class Updates:
     def __init__(self, client: Client, *, remembers: bool = True) -> None:
         self._client = client
         self.names = OwnNames(client, remembers=remembers)
+        self.slow_modes = SlowModes()
+        client.fetch_peers = self._fetch_peers  # type: ignore[method-assign]
         self._remembers = remembers
         self._reader = UpdateReader("")
         self.on_press: Callable[[Any], None] = lambda _press: None
@@ -118,10 +121,16 @@ class Updates:
     async def _handle(self, updates: Any) -> None:
         """Replace `Client.handle_updates`."""
         self.names.learn_from_users(getattr(updates, "users", []))
+        self.slow_modes.learn_from_chats(getattr(updates, "chats", []))
         if self._remembers:
             await self._remember(getattr(updates, "users", []))
             await self._remember(getattr(updates, "chats", []))
         self.take(updates)
+
+    async def _fetch_peers(self, peers: Any) -> bool:
+        """Replace `Client.fetch_peers`, which gets the users and the chats of every result."""
+        self.slow_modes.learn_from_chats(peers)
+        return await self.names.fetch_peers(peers)
 
     async def _remember(self, peers: list[Any]) -> None:
         """Write users and chats to disk now, so that they survive if the process is killed."""
