@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from edge.userbot.chat.incoming import Change, Deleted, Edited, Incoming, OwnMessage, Reaction
+from edge.userbot.chat.incoming import Change, Deleted, Edited, Incoming, OwnMessage, Reactions
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.current_rules import CurrentRules
 from edge.userbot.driving.drivers import Drivers, Hints
@@ -108,8 +108,9 @@ class AccountEdge:
                 await self.intake.receive_edit(change)
             case Deleted():
                 await self.intake.receive_deletion_from_bursts(change)
-            case Reaction():
-                await self.reaction_intake.receive(change)
+            case Reactions():
+                for reaction in change.of_readers:
+                    await self.reaction_intake.receive(reaction)
 
     async def resume(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """Resume every unfinished chat, without a step in any until `release`. Raises TransportError.

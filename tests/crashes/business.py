@@ -228,7 +228,7 @@ class Api:
     async def invoke(self, query: Any, *, call: Callable[[Any], Awaitable[Any]] | None = None) -> Any:
         return await (call(query) if call else self.answer(query, None))
 
-    async def invoke_quietly(self, query: Any, *, call: object = None) -> str | None:
+    async def invoke_quietly(self, query: Any, *, call: object = None, take: object = None) -> str | None:
         return None
 
     async def answer(self, query: Any, connection: str | None) -> Any:

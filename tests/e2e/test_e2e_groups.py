@@ -307,3 +307,20 @@ async def test_who_goes_on_typing_is_waited_for(make_readers) -> None:
     typing.cancel()
     telegram.type(readers.boris.id, readers.group.id, "cancel", topic_id=topic.id)
     await readers.made.until(lambda: "один" in [message.text for message in readers.written()])
+
+
+async def test_a_readers_vote_on_an_answer_in_a_topic_is_kept(make_readers) -> None:
+    readers = await make_readers(forum=True, USERBOT_FEEDBACK="true", USERBOT_THINKING="reaction")
+    telegram = readers.made.telegram
+    topic = telegram.add_topic(readers.anna.id, readers.group.id, "Novels")
+    telegram.set_reactions(readers.group.id, allowed=False)
+    readers.says(f"{ASKED}один", topic_id=topic.id)
+    [answer] = await readers.answered("один")  # although 👀 was refused
+    telegram.set_reactions(readers.group.id, allowed=True)
+    question = readers.says(f"{ASKED}два", topic_id=topic.id)
+    await readers.answered("один", "два")
+    assert question.reactions[readers.made.owner.id].emoji == "👀"
+    telegram.react(readers.anna.id, answer, "👎")
+    await readers.made.logged('"vote": -1')
+    telegram.react(readers.anna.id, answer, None)
+    await readers.made.logged('"vote": 0')

@@ -76,7 +76,7 @@ class Telegram:
     async def invoke(self, query: Any, *, call: Any) -> Any:
         return await call(query)
 
-    async def invoke_quietly(self, query: Any, *, call: Any) -> None:
+    async def invoke_quietly(self, query: Any, *, call: Any, take: Any) -> None:
         await call(query)
 
 

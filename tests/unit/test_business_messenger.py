@@ -38,7 +38,7 @@ class AsPerson:
             raise self.answer
         return self.answer
 
-    async def invoke_quietly(self, query: Any) -> str | None:
+    async def invoke_quietly(self, query: Any, *, take: Any = None) -> str | None:
         self.calls.append(query)
         return None
 

@@ -38,6 +38,7 @@ NOT_FOR_THE_DIAGRAM = {
     Effect.OWNER_WROTE,
     Effect.OWNER_TOOK_OVER,
     Effect.QUESTION_DELETED,
+    Effect.RESTRICTED,
     Effect.ORDERED,
     Effect.TOO_MANY_ORDERS,
 }
@@ -141,6 +142,7 @@ def test_the_silences_have_every_rule_and_everything_the_owner_does() -> None:
         *BY_RULE,
         Effect.OWNER_TOOK_OVER,
         Effect.QUESTION_DELETED,
+        Effect.RESTRICTED,
         Effect.CANCELLED,
         Effect.IGNORED_BUSY,
         "rejected",

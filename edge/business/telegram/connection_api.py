@@ -13,7 +13,7 @@ from edge.business.kept import Kept
 from edge.business.reasons import CONNECTION_INVALID, NO_RIGHT_TO_REPLY, NOT_CONNECTED, Reason, reason_of
 from edge.business.telegram.centres import Centres
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.telegram.api import CallRefused, TelegramApi
+from edge.userbot.telegram.api import CallRefused, Take, TelegramApi, drop
 from events.runtime.tasks import within
 
 functions: Any = raw.functions
@@ -67,13 +67,13 @@ class ConnectionApi:
                 await self._refused(self.account, reason)
             raise
 
-    async def invoke_quietly(self, query: Any) -> str | None:
+    async def invoke_quietly(self, query: Any, *, take: Take = drop) -> str | None:
         """Make a call whose failure does not matter, once. Return the error's name, None if it succeeded."""
         try:
             kept = self._usable()
         except CallRefused as error:
             return error.reason
-        return await self._api.invoke_quietly(query, call=self._through(kept))
+        return await self._api.invoke_quietly(query, call=self._through(kept), take=take)
 
     def access_hash(self, user: str) -> int | None:
         """Return what is needed to address somebody in the person's chats, None if it is not known."""

@@ -146,6 +146,17 @@ class Reaction:
         """None, as it says how something is now: if repeated, it must count again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """What several readers think of one message."""
+
+    of_readers: tuple[Reaction, ...]
+
+    @property
+    def key(self) -> None:
+        """None, as for one of them."""
+
+
 Message = Incoming | OwnMessage
-Change = Message | Edited | Deleted | Reaction
+Change = Message | Edited | Deleted | Reactions
 """What an account's changes contain that matters here."""

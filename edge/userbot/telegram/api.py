@@ -22,7 +22,14 @@ ONCE: dict[str, Any] = {"retries": 0, "timeout": TIMEOUT, "sleep_threshold": 0}
 Call = Callable[[Any], Awaitable[Any]]
 """Makes a call once. Raises the errors of `Client.invoke`."""
 
+Take = Callable[[Any], None]
+"""Takes the result of a call."""
+
 log = structlog.get_logger(__name__)
+
+
+def drop(_result: Any) -> None:
+    """Take a result that does not matter."""
 
 
 class SessionRevoked(TimokhaError):
@@ -58,7 +65,7 @@ class CallsTelegram(Protocol):
 
     async def invoke(self, query: Any) -> Any: ...
 
-    async def invoke_quietly(self, query: Any) -> str | None: ...
+    async def invoke_quietly(self, query: Any, *, take: Take = ...) -> str | None: ...
 
 
 class TelegramApi:
@@ -108,10 +115,13 @@ class TelegramApi:
             if self._log_throttle.due(type(error).__name__):
                 log.warning("telegram.peers_not_remembered", error=type(error).__name__)
 
-    async def invoke_quietly(self, query: Any, *, call: Call | None = None) -> str | None:
-        """Make a call whose failure does not matter, once. Return the error's name, None if it succeeded."""
+    async def invoke_quietly(self, query: Any, *, call: Call | None = None, take: Take = drop) -> str | None:
+        """Make a call whose failure does not matter, once. Return the error's name, None if it succeeded.
+
+        `take` gets its result.
+        """
         try:
-            await self._attempt(query, call)
+            take(await self._attempt(query, call))
         except Exception as error:  # noqa: BLE001 - every error is classified
             if classify(error) is Fault.FATAL:
                 self.translate(error)

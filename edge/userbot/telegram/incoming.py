@@ -64,7 +64,7 @@ def to_incoming(
         locale=getattr(user, "lang_code", None) or "",
         date=datetime.fromtimestamp(message.date, UTC),
         forwarded=message.fwd_from is not None,
-        sender=_person(sender, user),
+        sender=person_of(sender, user),
         reply_to=replied(message),
         mentions_us=_mentions(message, account, names),
         by_machine=_is_by_machine(message),
@@ -123,7 +123,7 @@ def _known(user: Any) -> Any:
     return None if isinstance(user, raw.types.UserEmpty) else user
 
 
-def _person(user_id: int, user: Any) -> Person:
+def person_of(user_id: int, user: Any) -> Person:
     """Return a sender. A partial (`min`) user, as groups show them, does not say whether it is a contact."""
     if user is None:
         return Person(id=str(user_id), contact=None)

@@ -13,7 +13,7 @@ from edge.userbot.chat_tokens import ChatToken, is_group
 from edge.userbot.driving.messenger import Button, PeerFlooded, SlowModeWaited, Undeliverable, WritingForbidden
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram import chat_history, client_differences
-from edge.userbot.telegram.api import AlreadyDone, CallRefused, CallsTelegram, TelegramApi
+from edge.userbot.telegram.api import AlreadyDone, CallRefused, CallsTelegram, Take, TelegramApi, drop
 from edge.userbot.telegram.entities import entities_of
 from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, PEER_FLOOD, REPLY_GONE, WRITING_FORBIDDEN
 from edge.userbot.telegram.live_drafts import LiveDrafts
@@ -230,6 +230,7 @@ class TelegramMessenger:
             lambda peer: raw.functions.messages.SendReaction(
                 peer=peer, msg_id=message_id, reaction=[raw.types.ReactionEmoji(emoticon=emoji)]
             ),
+            take=self._on_updates,
         )
         if failed:
             log.info("telegram.reaction_failed", chat=chat, error=failed)
@@ -242,13 +243,13 @@ class TelegramMessenger:
         if failed:
             log.debug("telegram.typing_failed", chat=chat, error=failed)
 
-    async def _call_quietly(self, chat: str, query: Callable[[Any], Any]) -> str | None:
-        """Make a call about a chat's peer that may fail. Return why it did."""
+    async def _call_quietly(self, chat: str, query: Callable[[Any], Any], *, take: Take = drop) -> str | None:
+        """Make a call about a chat's peer that may fail. Return why it did. `take` gets its result."""
         try:
             peer = await self._peers.peer(chat)
         except TimokhaError as error:
             return type(error).__name__
-        return await self._api.invoke_quietly(query(peer))
+        return await self._api.invoke_quietly(query(peer), take=take)
 
 
 def _paced_together(chat: str) -> str:

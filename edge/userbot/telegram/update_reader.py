@@ -1,16 +1,17 @@
 """Read what Telegram's updates contain, live or fetched."""
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import structlog
 from pyrogram import raw
 
-from edge.userbot.chat.incoming import Deleted, Message, Typing
+from edge.userbot.chat.incoming import Deleted, Message, Reactions, Typing
 from edge.userbot.intake.account_updates import Gap, GroupChange, Keyed, LiveChange
-from edge.userbot.telegram.incoming import chat_token, to_edited, to_message
+from edge.userbot.telegram.incoming import chat_of, chat_token, to_edited, to_message
+from edge.userbot.telegram.votes import Votes, read_change
 
 ReadOther = Callable[[Any, Mapping[int, Any]], Keyed | None]
 """Returns what an update that is counted by `qts` contains for us, given the users that came with it."""
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 types: Any = raw.types
 NEW = (types.UpdateNewMessage, types.UpdateNewChannelMessage)
 EDITED = (types.UpdateEditMessage, types.UpdateEditChannelMessage)
+BOT_REACTIONS = getattr(types, "UpdateBotMessageReaction", ())
+"""What bots get; only newer layers have it."""
 TYPING = (types.UpdateUserTyping, types.UpdateChatUserTyping, types.UpdateChannelUserTyping)
 WRITING = (types.SendMessageTypingAction, types.SendMessageUploadPhotoAction, types.SendMessageUploadDocumentAction)
 """Actions after which a text, or a caption, is likely to come (https://core.telegram.org/type/SendMessageAction)."""
@@ -29,6 +32,7 @@ WRITING = (types.SendMessageTypingAction, types.SendMessageUploadPhotoAction, ty
 class UpdateReader:
     """Reads updates for one account. `names`: its current usernames. `bots`: other bots are answered.
 
+    `votes`: those that are known.
     `read_other`: reads the updates that Telegram counts by `qts`; without it they are left out.
     """
 
@@ -36,6 +40,7 @@ class UpdateReader:
     names: Callable[[], Set[str]] = frozenset
     bots: bool = False
     read_other: ReadOther | None = None
+    votes: Votes = field(default_factory=Votes)
 
     def read(self, update: Any, users: Mapping[int, Any]) -> Keyed | None:
         """Return what an update contains for us, None if nothing."""
@@ -44,9 +49,22 @@ class UpdateReader:
         if isinstance(update, NEW):
             return self.message(update.message, users)
         if isinstance(update, EDITED):
-            return to_edited(self.account, update.message)
+            return self._reactions_to(update.message, users) or to_edited(self.account, update.message)
         if isinstance(update, types.UpdateDeleteMessages | types.UpdateDeleteChannelMessages):
             return Deleted(self.account, frozenset(update.messages), group_of(update))
+        return self._reactions(update, users)
+
+    def _reactions_to(self, message: Any, users: Mapping[int, Any]) -> Reactions | None:
+        """Return the votes on a message of ours. Telegram may tell them by an edit, which it counts."""
+        chat = chat_of(message) if isinstance(message, types.Message) and message.out else None
+        return self.votes.read(self.account, chat, message.id, message.reactions, users) if chat else None
+
+    def _reactions(self, update: Any, users: Mapping[int, Any]) -> Reactions | None:
+        match update:
+            case types.UpdateMessageReactions() if chat := chat_token(update.peer, update.top_msg_id):
+                return self.votes.read(self.account, chat, update.msg_id, update.reactions, users)
+            case _ if isinstance(update, BOT_REACTIONS) and (chat := chat_token(update.peer)):
+                return read_change(self.account, update, chat, users)
         return None
 
     def read_all(self, updates: Iterable[Any], users: Iterable[Any]) -> list[Keyed]:

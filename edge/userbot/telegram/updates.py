@@ -178,6 +178,8 @@ class Updates:
             yield from self._counted_by_qts(update, users)
         elif "Channel" not in type(update).__name__ and hasattr(update, "pts") and hasattr(update, "pts_count"):
             yield LiveChange(update.pts, update.pts_count, self._reader.read(update, users))
+        elif content := self._reader.read(update, users):  # not counted, as reactions
+            yield content
 
     def _counted_by_qts(self, update: Any, users: Mapping[int, Any]) -> Iterator[Item]:
         content = self._reader.read(update, users)
