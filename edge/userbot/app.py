@@ -116,6 +116,7 @@ async def _answer(
                 watermark: Watermark,
                 *,
                 group: str | None = None,
+                begins_anew: bool = False,
                 has_run_before: Callable[[], bool] = lambda: False,
             ) -> CatchUp:
                 return CatchUp(
@@ -129,6 +130,7 @@ async def _answer(
                     record_fetched=telemetry.metrics.record_catch_up,
                     has_run_before=has_run_before,
                     group=group,
+                    begins_anew=begins_anew,
                 )
 
             reader = UpdateReader(account, lambda: updates.names.active, bots=settings.answer_bots)
@@ -145,10 +147,11 @@ async def _answer(
             )
             groups = GroupCatchUps(
                 lambda: rules().supergroups,
-                lambda group: catch_up_from(
+                lambda group, anew: catch_up_from(
                     GroupUpdatesSource(api, reader, group, peer=peers.peer),
                     Watermark(stored, group_key(account, group), retrying=retrying),
                     group=group,
+                    begins_anew=anew,
                 ),
                 catch_up.put,
                 clock=clock,

@@ -43,7 +43,7 @@ class Groups:
         self.tasks.append(asyncio.create_task(self.groups.run()))
         return self
 
-    def _open(self, group: str) -> CatchUp:
+    def _open(self, group: str, anew: bool) -> CatchUp:
         async def receive(content: Incoming) -> None:
             self.got[group].append(content.message_id)
 
@@ -55,12 +55,24 @@ class Groups:
             window=timedelta(minutes=10),
             known_since=self.records.created_at,
             group=group,
+            begins_anew=anew,
         )
 
     async def saved(self, group: str, pts: int) -> None:
         state = await Watermark(self.records, group_key("1", group), retrying=RETRYING).load()
         assert state
         assert state.pts == pts
+
+    async def leaves(self, group: str) -> None:
+        async with asyncio.timeout(10):
+            while group in self.groups._groups:  # noqa: ASYNC110 - nothing outside shows it
+                await asyncio.sleep(0.01)
+
+    async def is_saved(self, group: str, pts: int) -> None:
+        watermark = Watermark(self.records, group_key("1", group), retrying=RETRYING)
+        async with asyncio.timeout(10):
+            while (state := await watermark.load()) is None or state.pts != pts:  # noqa: ASYNC110 - records have no event
+                await asyncio.sleep(0.01)
 
     def happens(self, group: str, number: int, *, live: bool = True) -> None:
         if group in self.accounts:
@@ -177,6 +189,20 @@ async def test_the_list_changes_while_it_runs(groups) -> None:
     await groups.gets(SECOND, 7)
     groups.happens(FIRST, 6)
     assert groups.uncounted == [6, 6]
+
+
+async def test_what_was_written_in_a_group_while_it_was_not_listed_is_not_taken_in(groups) -> None:
+    groups.start()
+    await groups.caught_up()
+    groups.happens(FIRST, 6)
+    await groups.gets(FIRST, 6)
+    groups.listed = {SECOND}
+    await groups.leaves(FIRST)
+    groups.happens(FIRST, 7, live=False)
+    groups.listed = {FIRST, SECOND}
+    await groups.is_saved(FIRST, 7)
+    groups.happens(FIRST, 8)
+    await groups.gets(FIRST, 6, 8)
 
 
 def test_the_groups_to_follow_are_those_of_listed_topics_too() -> None:

@@ -48,6 +48,7 @@ class CatchUp:
     catch-up. `has_run_before`: whether an earlier process has run; if not, a start without a watermark is the first.
     `clock_offset`: how far this machine's clock is ahead of Telegram's. `silence`: fetch after such a time without an
     update. `counters`: those whose changes matter here. `group`: whose changes they are if not the account's.
+    `begins_anew`: what was missed before the start does not matter, whatever was saved.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class CatchUp:
         has_run_before: Callable[[], bool] = lambda: False,
         counters: Sequence[Counter] = (Counter.PTS,),
         group: str | None = None,
+        begins_anew: bool = False,
     ) -> None:
         self._source = source
         self._watermark = watermark
@@ -76,6 +78,7 @@ class CatchUp:
         self._record_fetched = record_fetched
         self._has_run_before = has_run_before
         self._counters = counters
+        self._begins_anew = begins_anew
         self._log = log.bind(group=group) if group else log
         self._silence = silence.total_seconds()
         self._items: asyncio.Queue[Item] = asyncio.Queue()
@@ -143,6 +146,8 @@ class CatchUp:
             self._has_begun.set()
             self._fetch("unreadable", Phase.NEW_STATE)
         else:
+            if self._begins_anew:
+                self._order.state = None
             self._order.taken_early = dict.fromkeys(self._watermark.taken_early)
             if self._order.state or self._has_run_before():
                 self._has_begun.set()

@@ -16,11 +16,16 @@ LOOK = timedelta(seconds=1)
 RETRY = timedelta(minutes=10)
 """After this time a group that Telegram does not show is tried again, unless something of it comes live before."""
 
+OpenCatchUp = Callable[[str, bool], CatchUp]
+"""Gets the group, and whether its catch-up begins anew."""
+
 log = structlog.get_logger(__name__)
 
 
 class GroupCatchUps:
     """`listed`: returns the supergroups to catch up with, as they are now. `open_catch_up`: makes a group's catch-up.
+
+    That begins anew if the group is listed while this runs: what was written there before is nothing to answer.
 
     `put_uncounted` gets what other groups and channels contain: that is taken as it comes.
     """
@@ -28,7 +33,7 @@ class GroupCatchUps:
     def __init__(
         self,
         listed: Callable[[], Iterable[str]],
-        open_catch_up: Callable[[str], CatchUp],
+        open_catch_up: OpenCatchUp,
         put_uncounted: Callable[[Keyed], None],
         *,
         clock: Clock,
@@ -38,7 +43,7 @@ class GroupCatchUps:
         self._put_uncounted = put_uncounted
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._groups = {group: _Group(group, open_catch_up, clock) for group in listed()}
+        self._groups = {group: _Group(group, open_catch_up, clock, anew=False) for group in listed()}
 
     def put(self, change: GroupChange) -> None:
         """Queue what came live, or with the account's changes."""
@@ -83,22 +88,22 @@ class GroupCatchUps:
             await cancel(self._tasks.pop(group, None))
             await left.catch_up.stop()
             left.settled.set()
-        for group in listed:
-            added = self._groups.setdefault(group, _Group(group, self._open, self._clock))
-            if group not in self._tasks:
-                self._tasks[group] = asyncio.create_task(added.run(), name=f"catch-up {group}")
+        for group in listed - set(self._groups):
+            self._groups[group] = _Group(group, self._open, self._clock, anew=True)
+        for group in listed - set(self._tasks):
+            self._tasks[group] = asyncio.create_task(self._groups[group].run(), name=f"catch-up {group}")
 
 
 class _Group:
     """One group. While Telegram does not show it, its catch-up rests and harms no other."""
 
-    def __init__(self, group: str, open_catch_up: Callable[[str], CatchUp], clock: Clock) -> None:
+    def __init__(self, group: str, open_catch_up: OpenCatchUp, clock: Clock, *, anew: bool) -> None:
         self._group = group
         self._open = open_catch_up
         self._clock = clock
         self._rests, self._woken = False, asyncio.Event()
         self._is_known_to_rest = False
-        self.catch_up = open_catch_up(group)
+        self.catch_up = open_catch_up(group, anew)
         self.settled = asyncio.Event()
         """Set once what was missed is taken in, or can't be had for now."""
 
@@ -135,7 +140,7 @@ class _Group:
 
     def _begin_anew(self) -> None:
         self._rests = False
-        self.catch_up = self._open(self._group)
+        self.catch_up = self._open(self._group, False)
         self._woken.set()
 
     async def _note_caught_up(self) -> None:
