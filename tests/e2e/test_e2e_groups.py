@@ -12,6 +12,7 @@ from edge.sandbox.groups import Group
 from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account
 from tests.e2e.conftest import BOT_TOO, THINKING, WAIT, Product, product
+from tests.e2e.test_e2e_owner_first import a_new_second
 
 ASKED = "Тимоха, "
 
@@ -108,6 +109,7 @@ async def test_a_listed_group_is_answered_and_no_other(make_readers, bot, superg
 
 async def test_what_the_owner_writes_in_a_group_pauses_it_there_only_if_it_is_answered(make_readers) -> None:
     readers = await make_readers()
+    await a_new_second()
     for group in (readers.other, readers.group):
         readers.says("отвечу сам", by=readers.made.owner, group=group)
     await readers.made.logged("owner_wrote")

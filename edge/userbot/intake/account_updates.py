@@ -123,5 +123,5 @@ class UpdatesSource(Protocol):
         ...
 
     async def recent(self, since: datetime) -> Sequence[Keyed]:
-        """Return all private messages from `since` on, the oldest first."""
+        """Return all messages from `since` on in the chats that these changes are about, the oldest first."""
         ...
