@@ -32,6 +32,7 @@ EVERYTHING = {
     "REQUESTS",
     "REPLIES",
     "DEADLETTERS",
+    "FEEDBACK",
     "KV_chats",
     "KV_telegram",
     "KV_marks",

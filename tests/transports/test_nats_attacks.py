@@ -204,7 +204,7 @@ async def test_no_header_lets_a_message_touch_another_one(attacked, user):
 
 
 OWN = {
-    "userbot": ("timokha.requests.", "$KV.chats.", "$KV.telegram.", "$KV.marks."),
+    "userbot": ("timokha.requests.", "timokha.feedback.", "$KV.chats.", "$KV.telegram.", "$KV.marks."),
     "generate": ("timokha.replies.", "timokha.deadletters."),
     "bridge": ("timokha.requests.rabbitmq.", "timokha.replies.", "timokha.deadletters.", "$KV.bridge."),
     "tools": ("timokha.requests.r", "$KV.chats.", "$KV.marks."),

@@ -24,7 +24,7 @@ class Telegram:
 
     def __init__(self) -> None:
         self.record = ASKING
-        self.messages = {}
+        self.history = {}
         self.printed = []
         self.chat = DemoChat(
             telegram=self,
@@ -41,7 +41,7 @@ class Telegram:
         self.put(QUESTION, "Тимоха, раз", outgoing=True)
 
     def put(self, number, text, *, reply_to=None, edited=False, outgoing=False) -> None:
-        self.messages[number] = SimpleNamespace(
+        self.history[number] = SimpleNamespace(
             id=number,
             text=text,
             entities=None,
@@ -50,12 +50,16 @@ class Telegram:
             outgoing=outgoing,
         )
 
+    def messages(self, user: int, peer: int) -> list[object]:
+        """As the sandbox shows them, which is asked for reactions; there are none."""
+        return []
+
     async def load(self, chat: str) -> ChatRecord:
         return self.record
 
     async def get_chat_history(self, owner: int):
-        for number in sorted(self.messages, reverse=True):
-            yield self.messages[number]
+        for number in sorted(self.history, reverse=True):
+            yield self.history[number]
 
     async def shows(self, *lines: str) -> None:
         await self.chat.refresh()
