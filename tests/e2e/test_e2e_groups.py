@@ -177,6 +177,7 @@ async def test_what_was_lost_or_too_much_to_be_told_live_is_fetched(make_readers
     await readers.answered("потерян", "дважды", "слишком много")
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_if_a_groups_difference_is_too_long(make_readers) -> None:
     readers = await make_readers(USERBOT_WHEN_BUSY="queue")
     await readers.made.processes["userbot"].stop()
@@ -201,6 +202,7 @@ async def test_a_group_that_telegram_does_not_show_harms_no_other_and_is_answere
     assert readers.made.log("userbot").count("group.not_shown") == 1
 
 
+@pytest.mark.slow
 async def test_a_group_whose_changes_telegram_does_not_give_holds_up_no_other(make_readers) -> None:
     readers = await make_readers(listed=2)
     telegram, us = readers.made.telegram, readers.made.owner.id
@@ -238,6 +240,7 @@ async def test_in_a_slow_group_the_answer_comes_first_and_no_other_chat_waits(ma
     assert "telegram.flood_wait" not in readers.made.log("userbot")
 
 
+@pytest.mark.slow
 async def test_if_only_a_refusal_tells_of_a_slow_mode_the_thinking_line_is_left_out(make_readers) -> None:
     readers = await make_readers()
     telegram, us = readers.made.telegram, readers.made.owner.id
@@ -265,6 +268,7 @@ async def test_where_we_may_not_write_questions_are_left_alone_for_a_while(make_
     assert readers.made.log("userbot").count("group.left_alone") == 1
 
 
+@pytest.mark.slow
 async def test_a_closed_topic_is_left_alone_and_the_others_are_not(make_readers) -> None:
     readers = await make_readers(forum=True)
     closed, open_ = (readers.made.telegram.add_topic(readers.anna.id, readers.group.id, name) for name in "ab")
