@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -130,6 +131,13 @@ class Product:
     def spans(self) -> list[dict]:
         path = Path(self.settings["TIMOKHA_TRACE_FILE"])
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+async def a_new_second() -> None:
+    """Whose a message is from the second in which the records were made is not known; Telegram dates in seconds."""
+    second = int(time.time())
+    while int(time.time()) == second:  # noqa: ASYNC110 - a clock has no event
+        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

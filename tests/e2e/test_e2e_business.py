@@ -96,7 +96,8 @@ class Office:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
     settings = {"USERBOT_APPROVE": "listed", "USERBOT_APPROVE_LIST": "@careful", "GENERATE_ECHO_DELAY": "0.3"}
-    settings |= {"TIMOKHA_CONTACTS": '{"@hasty": {"live": true}}'}
+    settings |= {"TIMOKHA_CONTACTS": '{"@hasty": {"live": true}, "@friend": {"triggers": ["private"]}}'}
+    settings |= {"USERBOT_DEBOUNCE": "3"}
     async with product(tmp_path_factory.mktemp("business"), bot=True, business=True, **settings) as made:
         early = made.telegram.add_user(first_name="Early", phone="+78880000")
         made.telegram.connect_business(early.id, made.owner.id)
@@ -126,6 +127,20 @@ async def test_a_conversation_is_held_in_the_persons_name(office: Office) -> Non
     office.asks(visitor, person, "/delete_history")
     deleted = phrases.deleted("en", cancelled=False)
     await office.answered(person, visitor, "секрет?", deleted)
+    assert office.told(person) == []
+
+
+async def test_a_burst_without_the_prefix_gets_one_answer_in_the_persons_name(office: Office) -> None:
+    """Of a burst in which something is edited and something deleted meanwhile."""
+    telegram, person = office.product.telegram, office.person()
+    friend = telegram.add_user(first_name="Friend", phone="+78885555", username="friend")
+    texts = ("превет", "дурак", "секрет?")
+    first, second, _ = (telegram.send(friend.id, person.id, text).id for text in texts)
+    telegram.edit(friend.id, first, "привет")
+    telegram.delete(friend.id, second)
+    asked = telegram.messages(person.id, friend.id)[-1]
+    await office.answered(person, friend, "привет\nсекрет?")
+    assert office.written(person, friend)[0].reply_to == asked.id
     assert office.told(person) == []
 
 

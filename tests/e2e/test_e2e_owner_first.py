@@ -1,7 +1,5 @@
 """The owner writes in a chat, from another device: what was being answered there is not answered any more."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +7,7 @@ from pyrogram import Client
 
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
-from tests.e2e.conftest import OWNER_PHONE, Product
+from tests.e2e.conftest import OWNER_PHONE, Product, a_new_second
 
 SLOW_MODEL = {"GENERATE_ECHO_DELAY": "3"}
 LONG = "слово за словом, " * 200
@@ -21,13 +19,6 @@ async def second_session(made: Product) -> AsyncIterator[Client]:
     await a_new_second()
     async with connect(made.telegram, OWNER_PHONE) as client:
         yield client
-
-
-async def a_new_second() -> None:
-    """Whose a message is from the second in which the records were made is not known; Telegram dates in seconds."""
-    second = int(time.time())
-    while int(time.time()) == second:  # noqa: ASYNC110 - a clock has no event
-        await asyncio.sleep(0.02)
 
 
 async def owner_writes(client: Client, visitor: Account, text: str) -> None:

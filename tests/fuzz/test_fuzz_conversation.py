@@ -29,7 +29,8 @@ from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from edge.userbot.telegram.incoming import to_incoming
-from edge.userbot.text import clean, is_blank
+from edge.userbot.text import clean, is_blank, trim
+from edge.userbot.triggers import NO_TRIGGERS, Triggers
 from events.event import NATS_PREFIX, Event, from_headers
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords
@@ -148,7 +149,8 @@ class Talk:
             while True:
                 record = await self.chats.load(CHAT)
                 assert not self.telegram.refused
-                if not (self.drivers.busy or record.current or record.waiting or record.notices or record.erasing):
+                questions = record.current or record.waiting or record.bursts
+                if not (self.drivers.busy or questions or record.notices or record.erasing):
                     return record
                 await asyncio.sleep(0)
 
@@ -170,11 +172,15 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue"]) -> AsyncIterator[Talk]:
+async def talking(
+    answers: list[str | None], when_busy: Literal["ignore", "queue"], triggers: Triggers = NO_TRIGGERS
+) -> AsyncIterator[Talk]:
     log, telegram, model, telemetry = MemoryLog(clock=SystemClock()), Telegram(), Model(answers), noop_telemetry()
     retrying = Retrying(SystemClock(), Random())
     chats = Chats(MemoryRecords(), MemoryMarks(), ACCOUNT, retrying=retrying)
-    rules = Rules(when_busy=when_busy, deadline=timedelta(seconds=5))
+    rules = Rules(
+        when_busy=when_busy, deadline=timedelta(seconds=5), triggers=triggers, debounce=timedelta(seconds=0.005)
+    )
     ports = Ports(
         account=ACCOUNT,
         chats=chats,
@@ -239,18 +245,25 @@ def solid(text: str) -> str:
     st.lists(st.none() | SAID, min_size=1, max_size=4),
     st.sampled_from(["ignore", "queue"]),
     st.booleans(),
+    st.sampled_from([NO_TRIGGERS, Triggers.of(["any"])]),
 )
-@example(["Тимоха, " + "👨‍👩‍👧‍👦" * 10_000], [None], "ignore", True)
+@example(["Тимоха, " + "👨‍👩‍👧‍👦" * 10_000], [None], "ignore", True, NO_TRIGGERS)
+@example(["👨‍👩‍👧‍👦" * 10_000, "и"], [None], "ignore", False, Triggers.of(["any"]))
 async def test_any_talk_comes_to_rest(
-    texts: list[str], answers: list[str | None], when_busy: Literal["ignore", "queue"], patient: bool
+    texts: list[str],
+    answers: list[str | None],
+    when_busy: Literal["ignore", "queue"],
+    patient: bool,
+    triggers: Triggers,
 ) -> None:
     """`patient` users wait for the outcome before they write again."""
-    async with talking(answers, when_busy) as talk:
+    async with talking(answers, when_busy, triggers) as talk:
         effects: dict[int, Effect] = {}
+        said: dict[int, str] = {}
         for number, text in enumerate(texts, 1):
             message = arriving(number, text)
             if message:
-                effects[number] = await talk.intake.receive(message)
+                said[number], effects[number] = message.text, await talk.intake.receive(message)
             if patient:
                 await talk.rest()
         record = await talk.rest()
@@ -258,12 +271,20 @@ async def test_any_talk_comes_to_rest(
         for number, effect in effects.items():
             if effect in (Effect.ASKED, Effect.QUEUED) and number > cancelled:
                 await talk.answered(number)
+            if effect in (Effect.COLLECTING, Effect.COLLECTED) and number > cancelled:
+                assert any(_collected(said[number]) in turn.text for turn in talk.model.asked)
         assert ChatRecord.model_validate_json(record.to_json()) == record
         assert all(turn.text == clean(turn.text) and turn.text for turn in talk.model.asked)
         if not cancelled:
             sent = {text for text, _ in talk.telegram.sent}
             answers_kept = [turn.text for turn in record.history if turn.role is Role.ASSISTANT]
             assert all(part in sent for text in answers_kept for part in shown(text))
+
+
+def _collected(text: str) -> str:
+    """What a piece of a burst surely has of a text, with the prefix or without."""
+    command = parse(text)
+    return truncate(command.question if isinstance(command, Ask) else trim(clean(text)), 1000)
 
 
 ENVELOPES = st.builds(

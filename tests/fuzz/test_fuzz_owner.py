@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from structlog.testing import capture_logs
 
+from edge.userbot.chat.incoming import Typing
+from edge.userbot.delays import NO_DELAY, Delay
 from edge.userbot.people import NO_LIST, People
 from edge.userbot.quiet_hours import QuietHours
 from edge.userbot.rules import Rules
+from edge.userbot.triggers import NO_TRIGGERS, Triggers
 from events.ids import RequestId
 from events.runtime.retrying import Retrying
 from events.transport import Channel
@@ -43,8 +46,15 @@ RULES = st.builds(
     allow=mostly(NO_LIST, People.of(["contacts"]), People.of([BORIS.id])),
     deny=mostly(NO_LIST, People.of(["@anna"])),
     refused=st.sampled_from(["silence", "line"]),
+    triggers=st.sampled_from(
+        [NO_TRIGGERS, *(Triggers.of([one]) for one in ("private", "private", "questions", "any:50%"))]
+    ),
+    delay=mostly(NO_DELAY, Delay.parse("5"), Delay.parse("10-60")),
+    thinking=st.sampled_from(["line", "reaction", "typing"]),
+    max_without_prefix=mostly(60, 2),
 )
 QUESTIONS = ["Тимоха, вопрос №{id}.", "Тимоха, /pause №{id}.", "Тимоха, +\n/cancel №{id}."]
+SAID = ["вопрос №{id}.", "и ещё №{id}.", "а №{id}. есть?"]
 COMMANDS = ["Тимоха,", "/help", "/delete_history", "/delete_history", "/set_context_length 3", "привет", "/pause"]
 ORDERS = st.sampled_from(
     [
@@ -57,7 +67,7 @@ ANY_FAULT = st.sampled_from(["lost", "lost", "away", "away", "flooded", "unknown
 FAULTS = st.lists(ANY_FAULT, min_size=1, max_size=4)
 REPLIES = st.sampled_from(["ответ на {}", "/pause {}", "+ {}", "long", "blank", "failed"])
 WHICH = st.integers(0, 5)
-AT_ONCE = st.sampled_from([0.0, 0.0, 0.05, 0.3, 2.0])
+AT_ONCE = st.sampled_from([0.0, 0.0, 0.05, 0.3, 2.0, 2.0])
 TIMES = st.sampled_from([0.1, 1.0, 15.0, 100.0, 400.0, 3700.0, 30_000.0, 90_000.0])
 OUR_FAULTS = {
     "driver.fault", "driver.gave_up", "driver.stopped", "message.dropped", "message.not_stored",
@@ -74,7 +84,7 @@ class Story(RuleBasedStateMachine):
         self.loop, self.failed, self.workers_reply = VirtualLoop(), False, busy
         self.telegram = Telegram(clock.now, latency)
         self.world = World(Retrying(clock, Random(7)), self.telegram, rules, lag)
-        self.promises = promises = Promises(self.telegram, rules, self.world.replied)
+        self.promises = promises = Promises(self.telegram, rules, self.world.replied, self.world.questions)
         self.world.taking = promises.on_taking
         self.telegram.about_to_show, self.telegram.posted = promises.on_show, promises.on_posted
 
@@ -115,10 +125,42 @@ class Story(RuleBasedStateMachine):
         if self.world.asked:
             self._happens(lambda: self._reply(self.world.asked[-1].request_id, reply), then)
 
-    @rule(chat=CHATS, text=st.sampled_from(QUESTIONS), between=AT_ONCE, then=AT_ONCE)
+    @rule(chat=CHATS, text=st.sampled_from(QUESTIONS + SAID[:1] * 3), between=AT_ONCE, then=AT_ONCE)
     def user_asks_and_owner_writes(self, chat: str, text: str, between: float, then: float) -> None:
         self._happens(lambda: self.telegram.post(chat, "user", text), between)
         self._happens(lambda: self.telegram.post(chat, "owner", "сам отвечу"), then)
+
+    @rule(
+        chat=CHATS,
+        texts=st.lists(st.sampled_from([*SAID * 2, QUESTIONS[0]]), min_size=1, max_size=4),
+        between=AT_ONCE,
+        types=st.booleans(),
+        then=AT_ONCE,
+    )
+    def user_writes_without_prefix(self, chat: str, texts: list[str], between: float, types: bool, then: float) -> None:
+        for text in texts:
+            self._happens(lambda text=text: self.telegram.post(chat, "user", text), between)
+            self._happens(lambda: self._types(chat) if types else None)
+        self._happens(lambda: None, then)
+
+    def _types(self, chat: str) -> None:
+        if self.world.life:
+            self.world.life.drivers.note_typing(Typing(chat, chat))
+
+    def said(self) -> list[Post]:
+        return [post for post in self.telegram.posts.values() if post.by == "user" and not post.deleted][-4:]
+
+    @precondition(lambda self: self.said())
+    @rule(which=WHICH, then=AT_ONCE)
+    def user_edits(self, which: int, then: float) -> None:
+        post = self.said()[which % len(self.said())]
+        self._happens(lambda: self.telegram.edits(post), then)
+
+    @precondition(lambda self: self.said())
+    @rule(which=WHICH, then=AT_ONCE)
+    def user_deletes(self, which: int, then: float) -> None:
+        post = self.said()[which % len(self.said())]
+        self._happens(lambda: self.telegram.deletes(post), then)
 
     @rule(chat=CHATS, text=st.sampled_from(COMMANDS), then=AT_ONCE)
     def user_commands(self, chat: str, text: str, then: float) -> None:
@@ -152,7 +194,7 @@ class Story(RuleBasedStateMachine):
     @rule(which=WHICH)
     def somebody_deletes(self, which: int) -> None:
         posts = list(self.telegram.posts.values())
-        posts[-1 - which % len(posts)].deleted = True
+        self.telegram.deletes(posts[-1 - which % len(posts)])
 
     @precondition(lambda self: self.world.asked)
     @rule(which=WHICH, text=REPLIES, then=AT_ONCE)
@@ -232,9 +274,11 @@ class Story(RuleBasedStateMachine):
     async def _check_rest(self) -> None:
         for chat in (ANNA.id, BORIS.id, OWNER):
             record = await self.world.record(chat)
-            busy = record.current or record.waiting or record.notices or record.withdrawn or record.recalled
+            busy = record.current or record.waiting or record.bursts or record.notices or record.withdrawn
             drafts = [draft for draft in record.drafts if not draft.closed]
-            self._demand(not (busy or record.orders or drafts or record.erasing), f"{chat} is stuck: {record}")
+            self._demand(
+                not (busy or record.recalled or record.orders or drafts or record.erasing), f"{chat} is stuck: {record}"
+            )
             await self._check_forgotten(chat)
         self._demand(not await self.world.marks.keys("unfinished."), "a mark is left")
 

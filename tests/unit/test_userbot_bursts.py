@@ -1,6 +1,7 @@
 """Messages of one person that become one question: what the record says of them, whatever comes in between."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from edge.userbot.chat.closing import close_burst, drop_doubtful, skip_burst
 from edge.userbot.chat.deletions import take_deletion, take_deletion_from_bursts, take_edit
 from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.owner_turn import take_own
+from edge.userbot.chat.policy import FOR_EVER, Policy
 from edge.userbot.chat.question_progress import finish_question, record_answer, record_thinking_line
 from edge.userbot.chat.record import MAX_QUESTION_BYTES, MAX_SEEN, SCHEMA, ChatRecord, Order, from_json
 from edge.userbot.chat.steps import CloseBurst, ExpireApproval, Submit, Think, next_step, wake_at
@@ -552,6 +554,25 @@ def test_who_is_not_answered_by_a_rule_hears_nothing_of_it(name) -> None:
     assert chat.says("два", 2) is effect
     assert (chat.record.notices, chat.record.bursts, chat.record.current) == ((), (), None)
     assert chat.says("Тимоха, три", 3) in {effect, Effect.SILENCED, Effect.ASKED}
+
+
+@pytest.mark.parametrize(
+    ("rules", "effect"),
+    [
+        ({"policy": Policy(paused_until=FOR_EVER)}, Effect.PAUSED),
+        ({"quiet_hours": (QuietHours.parse("11:00-13:00"),)}, Effect.QUIET_HOURS),
+        ({"deny": People.of(["42"])}, Effect.REFUSED_PERSON),
+        ({"triggers": Triggers()}, Effect.SILENT),
+    ],
+)
+def test_what_comes_after_a_rule_has_changed_is_no_piece_and_the_burst_is_asked_as_it_was(rules, effect) -> None:
+    chat = Chat()
+    chat.says("привет", 1)
+    chat.rules = replace(chat.rules, **rules)
+    assert chat.says("ты где?", 2) is effect
+    chat.pass_(2)
+    chat.close()
+    assert chat.asked == "привет"
 
 
 def test_limits_count_a_burst_once() -> None:

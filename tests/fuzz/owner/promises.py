@@ -46,6 +46,7 @@ class Promises:
     telegram: Telegram
     rules: Rules
     replied: dict[str, str | None]
+    questions: dict[str, str]
     replied_at: dict[str, datetime] = field(default_factory=dict)
     takings: dict[int, Taking] = field(default_factory=dict)
     cuts: dict[str, list[tuple[int, int, str]]] = field(default_factory=lambda: defaultdict(list))
@@ -89,7 +90,7 @@ class Promises:
         moment = self.telegram.moment()
         if self.is_surely_refused(asked, moment) and not self._is_refusal(text):
             self.broken.append(f"{text!r} answers {root}, from somebody who is not allowed")
-        if not asked.said.startswith(PREFIX) or self._is_refusal(text):
+        if not _asks(asked) or self._is_refusal(text):
             return
         for since, before, why in self.cuts[chat]:
             if root < before and since < moment and text != HINT:
@@ -202,6 +203,8 @@ class Promises:
                 self.broken.append(f"{asked.id} has two thinking lines")
             if len(outcomes) > 1 and not any(_is_part(outcomes, answer) for answer in self._answers(asked)):
                 self.broken.append(f"{asked.id} has several outcomes: {[text[:60] for text in outcomes]}")
+            if sum(bool(self.outcomes(root)) for root in self._asked_with(asked)) > 1:
+                self.broken.append(f"{asked.id} is in several questions that were answered")
         for order in self._orders("/pause", "/resume", "/cancel", "/allow", "/deny", "/status", before=2**60):
             answers = self._about(order)
             if len(answers) > 1:
@@ -211,6 +214,12 @@ class Promises:
         """Return the messages of each text that may answer a question."""
         texts = [self.replied.get(self.request_id(asked)) or "", *(one.said for one in self.decisions(asked))]
         return [[part.text for part in formatted_messages(text, formatted=True)] for text in texts if text]
+
+    def _asked_with(self, piece: Post) -> list[Post]:
+        """Return the newest message of each question that was asked with this message in it."""
+        mark, before = f"№{piece.id}.", f"{ACCOUNT}.{piece.chat}."
+        found = [one for one, text in self.questions.items() if one.startswith(before) and mark in text]
+        return [self.telegram.posts[int(request_id.split(".")[2])] for request_id in found]
 
     def check_end(self) -> None:
         """Nothing was lost."""
@@ -223,6 +232,8 @@ class Promises:
                 self.broken.append(f"order {asked.id} {asked.said!r} has no answer")
             if asked.by == "user" and taking.effect in (Effect.ASKED, Effect.QUEUED, Effect.JOINED):
                 self._check_answered(asked)
+            elif asked.by == "user" and taking.effect in (Effect.COLLECTING, Effect.COLLECTED):
+                self._check_collected(asked)
 
         self._check_days()
 
@@ -234,13 +245,43 @@ class Promises:
             if asked.by != "user" or taking is None or taking.ended_at is None:
                 continue
             texts = [text for text in self.outcomes(asked) if not self._is_refusal(text)]
-            if texts and asked.said.startswith(PREFIX) and taking.began_at.date() == taking.ended_at.date():
-                answered[asked.chat, taking.began_at.date()] += 1
-                answered["all", taking.began_at.date()] += 1
+            counted = self._counted(asked, taking)
+            if texts and counted and counted.ended_at and counted.began_at.date() == counted.ended_at.date():
+                answered[asked.chat, counted.began_at.date()] += 1
+                answered["all", counted.began_at.date()] += 1
         for (chat, day), number in answered.items():
             limit = self.rules.max_answers_per_day_for_all if chat == "all" else self.rules.max_answers_per_day
             if 0 < limit < number:
                 self.broken.append(f"{number} answers on {day} in {chat}")
+
+    def _counted(self, asked: Post, taking: Taking) -> Taking | None:
+        """Return when the answer to a message was counted: a burst is with its first message. None if it was not."""
+        if taking.effect is not Effect.COLLECTED:
+            return taking if asked.said.startswith(PREFIX) or taking.effect is Effect.COLLECTING else None
+        earlier = (
+            self.takings.get(number) for number in range(asked.id - 1, 100, -1) if self._is_in(number, asked.chat)
+        )
+        return next((one for one in earlier if one and one.effect is Effect.COLLECTING), None)
+
+    def _is_in(self, number: int, chat: str) -> bool:
+        return self.telegram.posts[number].chat == chat
+
+    def _check_collected(self, piece: Post) -> None:
+        """It was asked with what followed, unless it was deleted or somebody has cut it off."""
+        cut = any(piece.id < before for _, before, _ in self.cuts[piece.chat])
+        if piece.deleted or cut or self._may_be_cancelled(piece):
+            return
+        roots = self._asked_with(piece)
+        if roots:
+            self._check_answered(max(roots, key=lambda root: root.id))
+        elif not self._has_failed(piece):
+            self.broken.append(f"{piece.id} was collected and not asked")
+
+    def _has_failed(self, piece: Post) -> bool:
+        """Return whether its question failed, or waits for approval, before any worker could see it."""
+        later = [self.telegram.posts[n] for n in range(piece.id, 101 + len(self.telegram.posts))]
+        shown = [text for post in later if post.chat == piece.chat for text in self.outcomes(post)]
+        return self.rules.approve != "off" or not FAILURES.isdisjoint(shown)
 
     def _may_be_cancelled(self, asked: Post) -> bool:
         """Return whether there is a later order to cancel whose answer Telegram has refused."""
@@ -267,6 +308,11 @@ class Promises:
         """Return whether a line that begins like `line` answered a decision of the owner's."""
         answers = {post.meant for post in self.telegram.ours(OWNER) if post.said.startswith(line)}
         return any(decision.id in answers for decision in self.decisions(asked))
+
+
+def _asks(asked: Post) -> bool:
+    """Return whether a message is a question, or a piece of one, if it is answered at all."""
+    return asked.said.startswith(PREFIX) or not (asked.said.startswith("/") or asked.by != "user")
 
 
 def _is_part(some: list[str], every: list[str]) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Literal
 
-from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
+from edge.userbot.chat.incoming import Deleted, Edited, Incoming, Message, OwnMessage
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, PeerFlooded, Undeliverable, UnknownAnswer
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.people import Person
@@ -48,7 +48,7 @@ class Telegram:
     now: Callable[[], datetime]
     latency: float = 0.0
     posts: dict[int, Post] = field(default_factory=dict)
-    changes: list[Post] = field(default_factory=list)
+    changes: list[Post | Edited | Deleted] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     faults: deque[Fault] = field(default_factory=deque)
     refused: set[str] = field(default_factory=set)
@@ -72,6 +72,20 @@ class Telegram:
         self.posted(post)
         self.changed.set()
         return post
+
+    def edits(self, post: Post) -> None:
+        """A user edits their message."""
+        self._tell(Edited(ACCOUNT, post.chat, post.id, f"правка №{post.id}."))
+
+    def deletes(self, post: Post) -> None:
+        """Somebody deletes a message. What becomes of ours and the owner's does not matter to us."""
+        post.deleted = True
+        if post.by == "user":
+            self._tell(Deleted(ACCOUNT, frozenset({post.id})))
+
+    def _tell(self, change: Edited | Deleted) -> None:
+        self.changes.append(change)
+        self.changed.set()
 
     def root(self, post: Post) -> int | None:
         """Return the message of somebody else's to which `post`, one of ours, replies in the end."""
@@ -128,6 +142,9 @@ class Telegram:
 
     async def wrote_first(self, chat: str) -> bool | None:
         return True
+
+    async def react(self, chat: str, message_id: int, emoji: str) -> None:
+        self._ask_to_show(chat, message_id, emoji)
 
     async def typing(self, chat: str) -> None:
         pass

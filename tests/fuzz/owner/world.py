@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.incoming import Deleted, Edited, OwnMessage
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.drivers import Drivers
@@ -54,6 +54,7 @@ class Patient:
 @dataclass
 class World:
     """`asked`: what workers have not replied to. `replied`: the texts of replies by request id, None for a failure.
+    `questions`: what was asked of them, by request id.
 
     `taking`: called before and after a message is taken in, afterwards with its effect.
     """
@@ -67,6 +68,7 @@ class World:
     marks: MemoryMarks = field(default_factory=MemoryMarks)
     asked: list[GenerationRequested] = field(default_factory=list)
     replied: dict[str, str | None] = field(default_factory=dict)
+    questions: dict[str, str] = field(default_factory=dict)
     taken: int = 0
     taking: Callable[[Post, Effect | None], None] = lambda post, effect: None
     life: "Life | None" = None
@@ -78,7 +80,8 @@ class World:
         requests = Patient(self.log.subscribe(Channel.REQUESTS, "generate", lease=timedelta(seconds=60)))
         while True:
             for delivery in await requests.fetch(64, FOR_EVER):
-                self.asked.append(delivery.event.data())
+                self.asked.append(request := delivery.event.data())
+                self.questions[request.request_id] = request.turns[-1].text
                 await delivery.ack()
 
     async def reply(self, request: GenerationRequested, text: str | None) -> None:
@@ -157,11 +160,20 @@ class Life:
         while True:
             while world.taken < len(world.telegram.changes):
                 await asyncio.sleep(world.lag)
-                await self._take(world.telegram.changes[world.taken])
+                await self._take_change(world.telegram.changes[world.taken])
                 world.taken += 1
             self.drivers.release()
             world.telegram.changed.clear()
             await world.telegram.changed.wait()
+
+    async def _take_change(self, change: Post | Edited | Deleted) -> None:
+        match change:
+            case Edited():
+                await self.intake.receive_edit(change)
+            case Deleted():
+                await self.intake.receive_deletion_from_bursts(change)
+            case Post():
+                await self._take(change)
 
     async def _take(self, post: Post) -> None:
         message = as_message(post)
