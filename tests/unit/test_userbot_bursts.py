@@ -441,7 +441,7 @@ def test_the_draft_of_a_chat_is_not_held_up_by_a_person_who_types_there() -> Non
     assert isinstance(next_step(chat.record.having(current=submitted), chat.now, typing=typing), ExpireApproval)
 
 
-def test_a_burst_waits_while_its_person_types_but_no_longer_than_half_a_minute_and_holds_up_nobody_else() -> None:
+def test_a_burst_waits_while_its_person_types_but_no_longer_than_a_minute_and_holds_up_nobody_else() -> None:
     chat = Chat(GROUP)
     chat.says("я", 1)
     chat.says("и я", 2, BORIS)
@@ -504,7 +504,7 @@ def test_the_delay_counts_from_the_first_message_and_lies_within_its_bounds() ->
     assert max(delays) - min(delays) > 5
 
 
-def test_a_longer_delay_than_half_a_minute_is_kept() -> None:
+def test_a_longer_delay_than_a_minute_is_kept() -> None:
     chat = Chat(delay=Delay.parse("600"))
     chat.says("привет", 1)
     assert limit_bursts(chat.record, chat.now, chat.rules) is chat.record

@@ -97,11 +97,11 @@ def test_a_message_that_is_being_stored_is_waited_for_as_its_writing_was(virtual
     virtual_places(story)
 
 
-def test_who_types_for_ever_is_asked_after_half_a_minute_and_who_vanishes_after_six_seconds(virtual_places) -> None:
+def test_who_types_for_ever_is_asked_after_a_minute_and_who_vanishes_after_six_seconds(virtual_places) -> None:
     async def story(places) -> None:
         edge = places.edge(triggers=ANY)
         await edge.says("привет", 1)
-        for _ in range(9):
+        for _ in range(19):
             edge.drivers.note_typing(Typing(CHAT, CHAT))
             await asyncio.sleep(3)
         assert await question(places, 1) is None
