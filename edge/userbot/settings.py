@@ -56,8 +56,8 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
     prefix: Prefix = Field(DEFAULTS.prefix, description=f"what a question starts with, 1 to {MAX_PREFIX} characters")
     language: Language = Field(
         DEFAULTS.locale,
-        description="ru, en or another language that has texts, e.g. in texts/uk.ftl beside timokha.toml; for users whose"
-        " own has none or is unknown",
+        description="ru, en or another language that has texts, e.g. in texts/uk.ftl beside timokha.toml; for users"
+        " whose own has none or is unknown",
     )
     when_busy: Literal["ignore", "queue"] = Field(
         DEFAULTS.when_busy,
