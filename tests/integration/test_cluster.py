@@ -146,7 +146,7 @@ async def until(condition, within=WAIT):
 async def test_the_loss_of_the_leader_under_load_costs_no_answer_and_makes_none_twice(cluster, make_event):
     setup = await cluster.start("setup", SETUP_REPLICAS="3", SETUP_ACCOUNTS=ACCOUNT)
     await until(lambda: setup.pid is None)
-    assert setup.log.read_text().count("created") == 9, setup.log.read_text()
+    assert setup.log.read_text().count("created") == 10, setup.log.read_text()
     async with cluster.as_user("setup") as administrator, cluster.as_user("userbot") as js:
         assert {info.config.num_replicas for info in await administrator.streams_info()} == {3}
         await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_edge(ACCOUNT)

@@ -36,6 +36,7 @@ async def test_setup_makes_everything_once_and_then_finds_nothing_to_change(nats
         "created stream REQUESTS",
         "created stream REPLIES",
         "created stream DEADLETTERS",
+        "created stream FEEDBACK",
         "created consumer generate on REQUESTS",
         "created bucket chats",
         "created bucket telegram",
@@ -65,6 +66,7 @@ async def test_setup_gives_existing_streams_another_retention_and_says_so(nats_s
         "changed stream REQUESTS: max_age from 86400 to 3600, max_bytes from 268435456 to 2097152",
         "changed stream REPLIES: max_age from 86400 to 3600, max_bytes from 268435456 to 2097152",
         "changed stream DEADLETTERS: max_bytes from 268435456 to 2097152",
+        "changed stream FEEDBACK: max_age from 86400 to 3600, max_bytes from 268435456 to 2097152",
     ]
     async with connect(nats_server.url, name="test") as js:
         config = (await js.stream_info("REQUESTS")).config
