@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-_TOKEN = re.compile(r"(-?[1-9][0-9]{0,18})(?:t([1-9][0-9]{0,9}))?")
+TOPIC_MARK = "t"
+_TOKEN = re.compile(rf"(-?[1-9][0-9]{{0,18}})(?:{TOPIC_MARK}([1-9][0-9]{{0,9}}))?")
 NO_TOPIC = 0
 """Also the General topic, whose messages are like those of a group without topics."""
 GENERAL = 1
@@ -41,7 +42,7 @@ class ChatToken:
         return str(self.peer)
 
     def __str__(self) -> str:
-        return f"{self.peer}t{self.topic}" if self.topic else str(self.peer)
+        return f"{self.peer}{TOPIC_MARK}{self.topic}" if self.topic else str(self.peer)
 
 
 def is_chat_token(text: str) -> bool:
@@ -52,3 +53,8 @@ def is_chat_token(text: str) -> bool:
 def is_group(chat: str) -> bool:
     """Return whether several people may write in a chat."""
     return chat.startswith("-")
+
+
+def names_of(chat: str) -> set[str]:
+    """Return a chat's token, and that of its group if it is a topic."""
+    return {chat, chat.partition(TOPIC_MARK)[0]}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.userbot.chat_tokens import GENERAL, ChatToken
+from edge.userbot.chat_tokens import GENERAL, ChatToken, names_of
 
 CONTACTS = "contacts"
 """In a list: everyone whom the owner has among the contacts."""
@@ -76,7 +76,7 @@ class People:
 
         It does not where that depends on who is a contact, or wrote first, and this is not known.
         """
-        names = {person.id, *_tokens(chat), *(f"@{name}" for name in person.usernames)}
+        names = {person.id, *names_of(chat), *(f"@{name}" for name in person.usernames)}
         if person.contact:
             names.add(CONTACTS)
         if person.wrote_first:
@@ -85,7 +85,7 @@ class People:
 
     def names_chat(self, chat: str) -> bool:
         """Return whether the list has a chat, or the group of which it is a topic."""
-        return not self.entries.isdisjoint(_tokens(chat))
+        return not self.entries.isdisjoint(names_of(chat))
 
     def may_include(self, person: Person, chat: str) -> bool:
         """Return what `includes` does, but true where that depends on what is not known."""
@@ -93,11 +93,6 @@ class People:
             name for name, known in ((CONTACTS, person.contact), (WROTE_FIRST, person.wrote_first)) if known is None
         }
         return not self.entries.isdisjoint(unknown) or self.includes(person, chat)
-
-
-def _tokens(chat: str) -> set[str]:
-    """Return a chat's token, and that of its group if it is a topic."""
-    return {chat, chat.partition("t")[0]}
 
 
 SOMEONE = Person()

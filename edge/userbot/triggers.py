@@ -38,9 +38,6 @@ class Triggers:
     def __bool__(self) -> bool:
         return bool(self.shares)
 
-    def names(self, kind: Trigger) -> bool:
-        return any(kind is one for one, _ in self.shares)
-
 
 def entry(text: str) -> str:
     """Return an entry as it is written back. Raises ValueError."""
