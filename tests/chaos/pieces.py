@@ -83,17 +83,19 @@ class Pieces:
         return [question, *(one for one, ends in zip(later, accumulate(begun, or_), strict=True) if not ends)]
 
     def _later(self, question: Question) -> list[Question]:
-        """The user's questions after this one."""
-        return [one for one in self._asked if one.user == question.user and one.message_id > question.message_id]
+        """The user's questions that were taken in after this one, in that order: a gap in the updates turns it round."""
+        since = self._order(question)
+        return sorted((q for q in self._asked if q.user == question.user and self._order(q) > since), key=self._order)
 
     def _effect(self, question: Question) -> str:
         """What the log calls it: collecting, collected, or nothing."""
         _, effect = self._book.collected.get(_key(question), (0.0, ""))
         return effect
 
-    def _time(self, question: Question) -> float:
-        """When it was taken in, 0 if the log does not say so: after a gap in the updates that is late."""
-        return self._book.collected.get(_key(question), (0.0, ""))[0]
+    def _order(self, question: Question) -> tuple[float, int]:
+        """When it was taken in, after a gap in the updates late; when it was asked, if the log does not say so."""
+        time, _ = self._book.collected.get(_key(question), (question.asked_at, ""))
+        return time, question.message_id
 
     def _is_limit_reached(self, question: Question) -> bool:
         began = [one for one in of_user(self._asked, question) if self._effect(one) != "collected"]
@@ -108,7 +110,8 @@ class Pieces:
 
     def _split_too_early(self) -> Iterator[str]:
         """By the userbot's own times, so that a busy machine is no excuse and no reason."""
-        collected = [(q, *self._book.collected[_key(q)]) for q in self._asked if self.is_collected(q)]
+        asked = sorted(self._asked, key=self._order)
+        collected = [(q, *self._book.collected[_key(q)]) for q in asked if self.is_collected(q)]
         for user in sorted({question.user for question, _, _ in collected}):
             known = [one for one in collected if one[0].user == user]
             for (first, began, _), (second, at, effect) in pairwise(known):
@@ -117,11 +120,11 @@ class Pieces:
                     yield f"two bursts: {first.name} {first.text}, {second.text} came {at - began:.2f} s later"
 
     def _with_holes(self) -> Iterator[str]:
-        """An answer to what was written before and after a message, but not to that message, which came in order."""
+        """An answer to what was taken in before and after a message, but not to that message."""
         for answer, pieces in self._answers():
+            taken = [self._order(piece) for piece in pieces]
             between = [q for q in self._asked if q.user == pieces[0].user and q.is_piece and q.deleted_at is None]
-            between = [q for q in between if pieces[0].message_id < q.message_id < pieces[-1].message_id]
-            left_out = [q for q in between if q not in pieces and self._time(q) <= self._time(pieces[-1])]
+            left_out = [q for q in between if q not in pieces and min(taken) < self._order(q) < max(taken)]
             yield from (f"left out of {answer!r}: {q.name} {q.text}" for q in left_out)
 
     def _over_the_limit(self) -> Iterator[str]:

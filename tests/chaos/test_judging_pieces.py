@@ -48,8 +48,8 @@ def make_pieces(monkeypatch):
     return make
 
 
-def in_a_burst(*numbers: int, apart: float = 0.2) -> dict[int, tuple[float, str]]:
-    return {n: (100 + apart * at, "collected" if at else "collecting") for at, n in enumerate(numbers)}
+def in_a_burst(*numbers: int) -> dict[int, tuple[float, str]]:
+    return {n: (n + 0.1, "collected" if at else "collecting") for at, n in enumerate(numbers)}
 
 
 def test_one_answer_to_all_of_a_burst_is_right(make_pieces) -> None:
@@ -70,6 +70,17 @@ def test_a_message_between_two_that_were_answered_together_may_be_missing_only_i
 def test_a_message_that_the_userbot_got_too_late_is_answered_by_itself(make_pieces) -> None:
     late = in_a_burst(1, 3) | {2: (110.0, "collecting")}
     assert list(make_pieces([piece(1), piece(2), piece(3)], ["вопрос 1\nвопрос 3", "вопрос 2"], late).wrongs()) == []
+
+
+def test_what_came_while_older_messages_were_missing_is_a_burst_of_its_own(make_pieces) -> None:
+    asked, live = [piece(n) for n in (1, 2, 3, 4)], {3: (3.1, "collecting")}
+    fetched = {1: (10.0, "collecting"), 2: (10.1, "collected"), 4: (10.2, "collected")}
+    together = "вопрос 1\nвопрос 2\nвопрос 4"
+    pieces = make_pieces(asked, ["вопрос 3", together], live | fetched)
+    assert list(pieces.wrongs()) == []
+    assert not pieces.was_left_behind(asked[2])
+    (wrong,) = make_pieces(asked, [together], fetched | {3: (10.15, "collected")}).wrongs()
+    assert "вопрос 3" in wrong
 
 
 @pytest.mark.parametrize(("apart", "why", "wrong"), [(0.2, (), True), (0.9, (), False), (0.2, ("nats",), False)])
