@@ -83,7 +83,7 @@ class Pieces:
         return [question, *(one for one, ends in zip(later, accumulate(begun, or_), strict=True) if not ends)]
 
     def _later(self, question: Question) -> list[Question]:
-        """The user's questions that were taken in after this one, in that order: a gap in the updates turns it round."""
+        """The user's questions in the order of intake, from this one on: a gap in the updates turns it round."""
         since = self._order(question)
         return sorted((q for q in self._asked if q.user == question.user and self._order(q) > since), key=self._order)
 
