@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.errors import NoStreamResponseError
 from pydantic import SecretStr
 
 from events import subjects
@@ -98,11 +98,11 @@ class Attacked:
         for user in self.by:
             await sent(self.by[user])
         for subject, user in VICTIMS.items():
-            root = ".".join(subject.split(".")[:2])
-            rest = ".settled.{n}" if root.startswith("$KV") else ".settled.0.{n}.0"
+            root, name, *tokens = subject.split(".")
+            settled = ["settled", "{n}"] if root == "$KV" else ["settled", "0", "{n}", *tokens[3:]]
             if "rabbitmq" not in subject:
-                with suppress(NatsError):  # its stream has gone
-                    await self.by[user].publish(self.numbered(root + rest))
+                with suppress(NoStreamResponseError):  # it has gone
+                    await self.by[user].publish(self.numbered(".".join([root, name, *settled])))
 
 
 async def sent(js):
