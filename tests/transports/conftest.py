@@ -1,26 +1,69 @@
-"""Every implementation of the transport, each behind the same two fixtures."""
+"""Every implementation of the transport, each behind the same two fixtures.
+
+JetStream is one implementation on two servers: the real one, and the simulated one that must behave like it.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 import pytest
 from nats.js import JetStreamContext
 from pydantic import SecretStr
 
+from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.jetstream.log import JetStreamLog
+from events.jetstream.marks import JetStreamMarks
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
-from events.memory import MemoryLog, MemoryRecords
+from events.memory import MemoryLog, MemoryMarks, MemoryRecords
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect
 from events.rabbitmq.sender import RabbitMQPublisher
 from events.rabbitmq.subscription import RabbitMQSubscription
-from events.records import Records
+from events.records import Marks, Records
 from events.runtime.clock import SystemClock
 from events.transport import Channel, Log, Publisher, Subscription
+from tests.simulation.nats.server import NatsServer
+from tests.transports.simulated import simulated_nats
+
+SERVERS = ("real", "simulated")
+IMPLEMENTATIONS = {
+    "transport": ("memory", "jetstream", "rabbitmq"),
+    "log": ("memory", "jetstream"),
+    "records": ("memory", "jetstream"),
+    "marks": ("memory", "jetstream"),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a NATS server against both of them.
+
+    A test that starts an EmbeddedServer itself is about its configuration, its users, TLS or its files.
+    """
+    for fixture, kinds in IMPLEMENTATIONS.items():
+        if fixture in metafunc.fixturenames:
+            cases = [(kind, nats) for kind in kinds for nats in (SERVERS if kind == "jetstream" else SERVERS[:1])]
+            ids = [f"{kind}-{nats}" if kind == "jetstream" else kind for kind, nats in cases]
+            metafunc.parametrize((fixture, "nats_kind"), cases, indirect=True, ids=ids)
+            return
+    if "nats_kind" in metafunc.fixturenames:
+        metafunc.parametrize("nats_kind", SERVERS, indirect=True)
+
+
+@pytest.fixture
+def nats_kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def nats_server(nats_kind: str, tmp_path: Path) -> AsyncIterator[EmbeddedServer | NatsServer]:
+    server = simulated_nats() if nats_kind == "simulated" else EmbeddedServer(tmp_path / "nats")
+    async with server:
+        yield server
 
 
 @dataclass
@@ -66,13 +109,13 @@ async def rabbitmq_transport(rabbitmq_url: str) -> AsyncIterator[Transport]:
         yield Transport(RabbitMQPublisher(broker.sender), subscribe)
 
 
-@pytest.fixture(params=["memory", "jetstream", "rabbitmq"])
-def transport(request: pytest.FixtureRequest) -> Transport:
+@pytest.fixture
+def transport(request: pytest.FixtureRequest, nats_kind: str) -> Transport:
     return request.getfixturevalue(f"{request.param}_transport")
 
 
-@pytest.fixture(params=["memory", "jetstream"])
-def log(request: pytest.FixtureRequest) -> Log:
+@pytest.fixture
+def log(request: pytest.FixtureRequest, nats_kind: str) -> Log:
     return MemoryLog(clock=SystemClock()) if request.param == "memory" else JetStreamLog(request.getfixturevalue("js"))
 
 
@@ -81,6 +124,13 @@ async def jetstream_records(js: JetStreamContext) -> Records:
     return await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
 
 
-@pytest.fixture(params=["memory", "jetstream"])
-def records(request: pytest.FixtureRequest) -> Records:
+@pytest.fixture
+def records(request: pytest.FixtureRequest, nats_kind: str) -> Records:
     return MemoryRecords() if request.param == "memory" else request.getfixturevalue("jetstream_records")
+
+
+@pytest.fixture
+def marks(request: pytest.FixtureRequest, nats_kind: str) -> Marks:
+    if request.param == "memory":
+        return MemoryMarks()
+    return JetStreamMarks(request.getfixturevalue("js"), subjects.MARKS_BUCKET)

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from cli.demo.nats_server import CONFIG, EmbeddedServer
+from cli.demo.nats_server import EmbeddedServer
 from events.errors import Conflict, TransportError
 from events.event import Event
 from events.faults import Fault
@@ -57,8 +57,8 @@ async def test_a_server_without_jetstream_is_told_at_once(server):
             assert told.value.fault is Fault.FATAL
 
 
-async def test_a_recording_of_a_server_that_was_not_set_up_says_what_does(server):
-    async with server(CONFIG) as new, connect(new.url, name="test") as js:
+async def test_a_recording_of_a_server_that_was_not_set_up_says_what_does(nats_server):
+    async with connect(nats_server.url, name="test") as js:
         with pytest.raises(
             TransportError, match="stream REQUESTS could not be read: stream not found; run `timokha setup`"
         ):

@@ -16,6 +16,7 @@ from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.transport import Channel
+from tests.transports.simulated import simulated_nats
 
 CONFIG = """listen: "127.0.0.1:{port}"
 jetstream {{ store_dir: "{store}" }}
@@ -29,9 +30,10 @@ MOMENT = timedelta(0)
 
 
 @pytest.fixture
-async def server(tmp_path):
-    made = EmbeddedServer(tmp_path, configured=lambda port, store: CONFIG.format(port=port, store=store))
-    async with made:
+async def server(nats_kind, tmp_path):
+    """The simulated one has no users: whoever signs in may do everything."""
+    real = EmbeddedServer(tmp_path, configured=lambda port, store: CONFIG.format(port=port, store=store))
+    async with simulated_nats() if nats_kind == "simulated" else real as made:
         yield made
 
 

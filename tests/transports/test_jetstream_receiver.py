@@ -7,7 +7,6 @@ from random import Random
 import pytest
 from structlog.testing import capture_logs
 
-from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
@@ -108,17 +107,17 @@ async def test_what_lay_here_too_long_is_left_to_the_next(js, subscribe, publish
     await in_hand(js, 2)
 
 
-async def test_a_request_that_died_with_the_server_is_made_again(tmp_path, make_event) -> None:
-    async with EmbeddedServer(tmp_path) as server, connect(server.url, name="test") as js:
+async def test_a_request_that_died_with_the_server_is_made_again(nats_server, make_event) -> None:
+    async with connect(nats_server.url, name="test") as js:
         await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
         subscription = await JetStreamSubscription.bind(
             js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=Random()
         )
         fetching = asyncio.create_task(fetched(subscription, 3, 1))
         await asking(js)
-        await server.kill()
-        await server.start()
-        async with connect(server.url, name="test") as again:
+        await nats_server.kill()
+        await nats_server.start()
+        async with connect(nats_server.url, name="test") as again:
             await JetStreamLog(again).publish(Channel.REQUESTS, make_event())
         [delivery] = await fetching
         assert delivery.attempt == 1
@@ -154,16 +153,16 @@ async def test_a_consumer_that_comes_back_is_asked_again_and_its_absence_is_said
     await delivery.ack()
 
 
-async def test_an_outage_is_no_reason_for_many_log_lines_and_attempts(tmp_path) -> None:
-    async with EmbeddedServer(tmp_path) as server, connect(server.url, name="test") as js:
+async def test_an_outage_is_no_reason_for_many_log_lines_and_attempts(nats_server) -> None:
+    async with connect(nats_server.url, name="test") as js:
         with capture_logs() as logs:
-            await server.kill()
+            await nats_server.kill()
             tries = js._nc._server_pool[0]
             async with asyncio.timeout(30):
                 while tries.reconnects < 5:  # noqa: ASYNC110 - the client counts
                     await asyncio.sleep(0.02)
             assert js._nc.options["reconnect_time_wait"] > 1
-            await server.start()
+            await nats_server.start()
             async with asyncio.timeout(30):
                 while js._nc.options["reconnect_time_wait"] != 0.25:  # noqa: ASYNC110 - the client's own callback
                     await asyncio.sleep(0.02)
@@ -184,8 +183,8 @@ async def test_what_a_stranger_sends_to_our_inbox_is_no_delivery(js, subscribe, 
     assert delivery.event.subject == "1.2.1.0"
 
 
-async def test_a_fetch_on_a_closed_connection_is_no_reason_to_spin(tmp_path) -> None:
-    async with EmbeddedServer(tmp_path) as server, connect(server.url, name="test") as js:
+async def test_a_fetch_on_a_closed_connection_is_no_reason_to_spin(nats_server) -> None:
+    async with connect(nats_server.url, name="test") as js:
         subscription = await JetStreamSubscription.bind(js, Channel.REQUESTS, "generate", random=Random(1))
         await js._nc.close()
         with capture_logs() as logs:

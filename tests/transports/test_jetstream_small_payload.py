@@ -28,7 +28,9 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import Sampling
 from observability.telemetry import noop_telemetry
+from tests.simulation.nats.server import NatsServer
 from tests.transports.flushing import flushed
+from tests.transports.simulated import simulated_nats
 
 RETRYING = Retrying(SystemClock(), Random(1))
 
@@ -43,10 +45,32 @@ class Taking:
         return f'listen: "127.0.0.1:{port}"\nmax_payload: {self.most}\njetstream {{ store_dir: "{store}" }}\n'
 
 
+class SimulatedTaking:
+    """As `Taking`, for the simulated server."""
+
+    def __init__(self, server: NatsServer) -> None:
+        self._server = server
+
+    @property
+    def most(self) -> int:
+        return self._server.max_payload
+
+    @most.setter
+    def most(self, most: int) -> None:
+        self._server.max_payload = most
+
+
 @pytest.fixture
-async def small(tmp_path: Path) -> AsyncIterator[tuple[EmbeddedServer, Taking]]:
-    taking = Taking(8192)
-    async with EmbeddedServer(tmp_path / "nats", configured=taking) as server:
+async def small(
+    nats_kind: str, tmp_path: Path
+) -> AsyncIterator[tuple[EmbeddedServer | NatsServer, Taking | SimulatedTaking]]:
+    if nats_kind == "simulated":
+        taking = SimulatedTaking(server := simulated_nats())
+    else:
+        taking = Taking(8192)
+        server = EmbeddedServer(tmp_path / "nats", configured=taking)
+    taking.most = 8192
+    async with server:
         yield server, taking
 
 

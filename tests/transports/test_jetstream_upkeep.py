@@ -25,6 +25,7 @@ from events.jetstream.upkeep import connection_problem, keep_topology
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
 from events.transport import Channel
+from tests.simulation.nats.server import NatsServer
 from tests.transports.flushing import flushed
 
 SECOND = timedelta(seconds=1)
@@ -125,9 +126,12 @@ async def until(condition) -> None:
             await asyncio.sleep(0.02)
 
 
-async def empty(server: EmbeddedServer, directory) -> None:
+async def empty(server: EmbeddedServer | NatsServer, directory) -> None:
     await server.kill()
-    await asyncio.to_thread(shutil.rmtree, directory / "store")
+    if isinstance(server, NatsServer):
+        server.store.streams.clear()
+    else:
+        await asyncio.to_thread(shutil.rmtree, directory / "store")
     await server.start()
 
 

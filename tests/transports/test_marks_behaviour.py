@@ -13,18 +13,9 @@ from events.jetstream.api import subjects_of
 from events.jetstream.connection import connect
 from events.jetstream.marks import JetStreamMarks
 from events.jetstream.topology import Topology
-from events.memory import MemoryMarks
-from events.records import Marks
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from tests.answers import ANSWERS
-
-
-@pytest.fixture(params=["memory", "jetstream"])
-def marks(request: pytest.FixtureRequest) -> Marks:
-    if request.param == "memory":
-        return MemoryMarks()
-    return JetStreamMarks(request.getfixturevalue("js"), subjects.MARKS_BUCKET)
 
 
 def topology(js: JetStreamContext) -> Topology:

@@ -1,0 +1,44 @@
+"""What a seed's script may do to a simulated NATS server beside cutting and stopping it: each is one line."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+
+@dataclass
+class Faults:
+    """`delay`: seconds that what the server sends may take, `random` decides; a connection keeps its order."""
+
+    random: Random
+    delay: float = 0.0
+    without_leader: int = 0
+    """Requests of the JetStream API that are still to be refused, because no server is the leader now."""
+    forgotten_acks: int = 0
+    """Acknowledgements that are still to be confirmed and forgotten, as by a server that dies just after."""
+    _lost: dict[str, int] = field(default_factory=dict)
+
+    def lose_confirmations(self, prefix: str, count: int = 1) -> None:
+        """Store the next messages under subjects that begin so, but don't confirm them."""
+        self._lost[prefix] = self._lost.get(prefix, 0) + count
+
+    def lose_confirmed_update(self, bucket: str) -> None:
+        """Do the next update of a bucket, and lose the answer."""
+        self.lose_confirmations(f"$KV.{bucket}.")
+
+    def drop_confirmation(self, subject: str) -> bool:
+        """Return whether this one is lost."""
+        for prefix, left in self._lost.items():
+            if left and subject.startswith(prefix):
+                self._lost[prefix] -= 1
+                return True
+        return False
+
+    def refuse_request(self) -> bool:
+        self.without_leader -= (due := self.without_leader > 0)
+        return due
+
+    def forget_ack(self) -> bool:
+        self.forgotten_acks -= (due := self.forgotten_acks > 0)
+        return due
+
+    def pause(self) -> float:
+        return self.random.uniform(0, self.delay) if self.delay else 0.0
