@@ -1,13 +1,14 @@
-"""What an account's owner does in the storm, and which questions that may silence."""
+"""What an account's owner does in the storm, and sees."""
 
 from dataclasses import dataclass, field
 
-from tests.chaos.chronicle import FOR_EVER
-from tests.chaos.edges import OWNER_PAUSE
-from tests.chaos.users import PATIENCE, Question
+from tests.chaos.edges import Edge
+from tests.promises.history import FOR_EVER
+from tests.promises.history import Act as ActLine
+from tests.promises.history import Draft as DraftLine
 
-WHOLE_SECONDS = 1.0
-"""Telegram's dates are rounded down."""
+DRAFT = "Черновик"
+"""How a draft begins."""
 
 
 @dataclass
@@ -31,26 +32,11 @@ class Act:
     back_from: float = FOR_EVER
     back_at: float = FOR_EVER
 
-    def silences(self, question: Question) -> str:
-        """What the question's silence is called if this explains it, else nothing."""
-        if self.what == "reject":
-            return "rejected" if question.name in self.questions else ""
-        if self.user not in (None, question.user):
-            return ""
-        later = self.number > question.message_id and self.at < question.asked_at + PATIENCE
-        within = self.at <= question.asked_at <= self.back_at
-        just_after = question.asked_at <= self.at + OWNER_PAUSE + WHOLE_SECONDS
-        kinds = {
-            "wrote": "taken_over" if later else "paused" if just_after else "",
-            "cancel": "cancelled" if later else "",
-            "pause": "paused" if within else "",
-            "deny": "denied" if within else "",
-        }
-        return kinds.get(self.what, "")
-
-    def holds_at(self, moment: float) -> bool:
-        """A question asked then is not answered."""
-        return self.what in ("pause", "deny") and self.done_at < moment < self.back_from
+    def line(self, edge: Edge) -> ActLine:
+        """As a history has it."""
+        chat = None if self.user is None else str(self.user)
+        asked, known = tuple(sorted(self.questions)), (self.done_at, self.said, self.back_from, self.back_at)
+        return ActLine(edge.kind, self.what, chat, self.at, self.number, asked, *known)
 
 
 @dataclass
@@ -64,3 +50,11 @@ class SeenDraft:
     decide_at: float | None
     gone_at: float = FOR_EVER
     acts: list[Act] = field(default_factory=list)
+
+    def line(self, edge: Edge) -> DraftLine:
+        """As a history has it."""
+        left = edge.owner.box.messages.get(self.message_id) if edge.owner else None
+        is_left = left is not None and left.text.startswith(DRAFT)
+        numbers = tuple(act.number for act in self.acts)
+        asked = tuple(sorted(self.questions))
+        return DraftLine(edge.kind, self.message_id, self.text, asked, self.seen_at, numbers, is_left)

@@ -6,11 +6,10 @@ from pathlib import Path
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import signed_in_session
+from tests.promises.history import BOT, USER, Settings
 
 OWNER_PHONE = "+79990000000"
 OWNER_OF_BOT_PHONE = "+79980000000"
-USER, BOT, BUSINESS = EDGES = ("userbot", "bot", "business")
-"""Kinds of edges, and of their processes."""
 PERSONS = 2
 """Who have connected the bot of the business edge."""
 OWNER_PAUSE = 3.0
@@ -18,6 +17,8 @@ OWNER_PAUSE = 3.0
 APPROVE_FOR = 5.0
 EXPIRED = {USER: "drop", BOT: "send"}
 """USERBOT_APPROVE_EXPIRED."""
+PRODUCT = Settings(owner_pause=OWNER_PAUSE, approve_for=APPROVE_FOR)
+"""Of every userbot; the deadline is the default."""
 
 
 @dataclass

@@ -22,11 +22,11 @@ from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
-from tests.chaos.chronicle import FOR_EVER, Disturbance
-from tests.chaos.edges import EDGES, Edge
+from tests.chaos.edges import Edge
 from tests.chaos.nonsense import HINTS, RECORDS, reply
 from tests.chaos.users import Break, Crowd, Question, outcomes
 from tests.chaos.world import World
+from tests.promises.history import EDGES, FOR_EVER, Disturbance
 
 EDIT = "messages.EditMessage"
 DIFFERENCE = "updates.GetDifference"
@@ -344,10 +344,10 @@ class Faults:
                     await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
                     marks = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
                     if await marks.load(str(edge.caller)):
-                        emptied.ended = time.monotonic()
+                        self.world.chronicle.end(emptied)
                         return
             await asyncio.sleep(0.3)
-        emptied.ended = time.monotonic()
+        self.world.chronicle.end(emptied)
         self.broken.append(f"{edge.kind}: the userbot had not taken up an emptied store after {COMES_BACK:.0f} s")
 
     async def _persistently(self, delete: Callable[..., Awaitable[object]]) -> None:

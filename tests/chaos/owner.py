@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account
-from tests.chaos.acts import Act, SeenDraft
-from tests.chaos.chronicle import FOR_EVER
-from tests.chaos.edges import APPROVE_FOR, USER, Edge
+from tests.chaos.acts import DRAFT, Act, SeenDraft
+from tests.chaos.edges import APPROVE_FOR, PRODUCT, Edge
 from tests.chaos.users import Crowd, Question
 from tests.chaos.world import World
+from tests.promises.history import FOR_EVER, USER
+from tests.promises.owners_acts import silence
 
-DRAFT = "Черновик"
 QUESTION = re.compile(r"вопрос (\d+)")
 DECISIONS = {("approve",): 60, ("reject",): 12, ("replace",): 12, ("approve", "reject"): 6, (): 10}
 """How often; the second of two comes too late."""
@@ -49,11 +49,6 @@ class Owner:
     drafts: list[SeenDraft] = field(default_factory=list)
     approving: frozenset[int] = frozenset()
     _seen_to: int = 0
-
-    @property
-    def written(self) -> set[int]:
-        """The ids, for the account, of what the owner wrote in chats."""
-        return {act.number for act in self.acts if act.what == "wrote"}
 
     async def begin(self) -> None:
         """Write the first timokha.toml, and wait until it counts."""
@@ -98,7 +93,8 @@ class Owner:
         of_user = sum(other.user == question.user for other in self.crowd.asked)
         if of_user > self.limit and waited > HUSHED_BY_LIMIT:
             return True
-        acts = [act for act in self.acts if act.silences(question)]
+        asked = question.line
+        acts = [act for act in self.acts if silence(act.line(self.edge), asked, PRODUCT)]
         patience = HUSHED_BY_LIMIT if any(act.back_at == FOR_EVER for act in acts if act.back) else HUSHED
         return any(time.monotonic() > max(act.at, question.asked_at) + patience for act in acts)
 

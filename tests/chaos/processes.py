@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cli.demo.processes import CommandProcess
+from tests.promises.history import FOR_EVER, FORCED, Process
 
 MARGIN = 5.0
 """Seconds that a process may take to end on top of its grace."""
@@ -15,12 +16,23 @@ MARGIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """`how`: killed and terminated by the storm, forced where SIGTERM did not do, or by itself; `lived` in seconds."""
+    """`how`: killed and terminated by the storm, forced where SIGTERM did not do, or by itself; `lived` in seconds.
+
+    `told_at`: when SIGTERM was sent, on the monotonic clock; it may take `within` seconds.
+    """
 
     kind: str
     how: str
     code: int
     lived: float
+    told_at: float | None = None
+    ended_at: float | None = None
+    within: float = FOR_EVER
+
+    @property
+    def line(self) -> Process:
+        """As a history has it."""
+        return Process(self.kind, self.how, self.code, self.told_at, self.ended_at, self.within)
 
 
 class Program:
@@ -58,14 +70,16 @@ class Program:
     async def terminate(self) -> None:
         """SIGTERM, and SIGKILL if it has not ended in time."""
         self._note_end("by itself")
+        told_at = time.monotonic()
         in_time = await self._process.stop(within=timedelta(seconds=self._grace + MARGIN))
-        self._note_end("terminated" if in_time else "forced")
+        self._note_end("terminated" if in_time else FORCED, told_at)
 
-    def _note_end(self, how: str) -> None:
+    def _note_end(self, how: str, told_at: float | None = None) -> None:
         """Note its end, if it has ended and that is not noted yet."""
         code = self._process.exit_code
         if self._started is not None and code is not None:
-            self._ends.append(End(self._kind, how, code, time.monotonic() - self._started))
+            now, within = time.monotonic(), self._grace + MARGIN
+            self._ends.append(End(self._kind, how, code, now - self._started, told_at, now, within))
             self._started = None
 
 

@@ -3,12 +3,14 @@
 from collections import Counter
 from typing import Any
 
-from tests.chaos.judge import Verdict, of_edge, percentiles, recoveries
 from tests.chaos.logbook import busiest, tracebacks
 from tests.chaos.processes import End
+from tests.chaos.recoveries import percentiles, recoveries
 from tests.chaos.storm import Storm
-from tests.chaos.users import Crowd
+from tests.chaos.users import Crowd, of_edge
 from tests.chaos.world import KINDS, LOOP, World
+from tests.promises.history import FORCED
+from tests.promises.judgement import Judgement
 
 IMPORTING = 5.0
 """Seconds of life in which a process may not listen to signals yet, and SIGTERM just ends it."""
@@ -17,29 +19,28 @@ MOST_LINES = 1000
 
 
 def report_of(
-    seed: int, world: World, storm: Storm, crowd: Crowd, verdicts: list[Verdict], *, rabbitmq: bool, took: float
+    seed: int, world: World, storm: Storm, crowd: Crowd, judgement: Judgement, *, rabbitmq: bool, took: float
 ) -> dict[str, Any]:
     """What was asked of both edges together, and under `accounts` of each."""
     recovered = [recoveries(storm, crowd, edge) for edge in world.edges]
     accounts = {
         edge.kind: {
             "questions": len(of_edge(crowd, edge)),
-            **verdict.counts(),
+            **judgement.verdicts[edge.kind].counts(),
             "recovery_seconds": percentiles(seconds),
         }
-        for edge, verdict, seconds in zip(world.edges, verdicts, recovered, strict=True)
+        for edge, seconds in zip(world.edges, recovered, strict=True)
     }
-    faults = [fault for verdict in verdicts for fault in verdict.faults]
     return {
         "seed": seed,
         "questions": len(crowd.asked),
-        **{name: sum(verdict.counts()[name] for verdict in verdicts) for name in Verdict().counts()},
+        **judgement.counts(),
         "accounts": accounts,
         "kills": {kind: storm.killed[kind] for kind in KINDS},
         "freezes": storm.freezes,
         "cuts": storm.cuts,
         **{name: storm.faults.done[name] for name in sorted({*storm.faults.done, *storm.plan})},
-        "forced_kills": sum(end.how == "forced" for end in world.ends),
+        "forced_kills": sum(end.how == FORCED for end in world.ends),
         "watchdog_ends": _forced(world),
         "stops": _codes(world.ends, "terminated"),
         "exits": _codes(world.ends, "by itself"),
@@ -49,19 +50,18 @@ def report_of(
         "recovery_seconds": percentiles([second for seconds in recovered for second in seconds]),
         "rabbitmq": rabbitmq,
         "seconds": round(took, 1),
-        "faults": [*faults, *storm.faults.broken, *_bad_ends(world), *_bad_logs(world)],
+        "faults": [*judgement.faults, *storm.faults.broken, *_bad_ends(world), *_bad_logs(world)],
     }
 
 
 def _bad_ends(world: World) -> list[str]:
-    """What may not happen at SIGTERM."""
-    forced = [f"forced kill: {end.kind} had not ended in time" for end in world.ends if end.how == "forced"]
+    """What may not happen at SIGTERM, besides what a history shows."""
     odd = [
         f"exit code {end.code} of {end.kind} at SIGTERM after {end.lived:.1f} s"
         for end in world.ends
         if end.how == "terminated" and end.code and not (end.code == -15 and end.lived < IMPORTING)
     ]
-    return [*forced, *odd, *(f"left behind: process group {group}" for group in world.left_behind)]
+    return [*odd, *(f"left behind: process group {group}" for group in world.left_behind)]
 
 
 def _bad_logs(world: World) -> list[str]:

@@ -25,16 +25,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from events.errors import TransportError
-from tests.chaos import logbook
+from tests.chaos import recorded
 from tests.chaos.bursts import SETTINGS as SETTINGS_OF_BURSTS
 from tests.chaos.bursts import Bursts
 from tests.chaos.faults import Faults, planned
-from tests.chaos.judge import Judge, calm
 from tests.chaos.owner import Owner
 from tests.chaos.report import report_of
+from tests.chaos.rest import calm
 from tests.chaos.storm import Storm
 from tests.chaos.users import Crowd
 from tests.chaos.world import World, has_rabbitmq, world
+from tests.promises.history import Asked, History
+from tests.promises.jsonl import read, write
+from tests.promises.judgement import judge
 
 SETTINGS = {
     "GENERATE_ENGINE": "echo",
@@ -155,29 +158,23 @@ async def chaos(
                 # Whoever waits now was ignored while busy, and would wait until the patience is over.
                 for task in talking:
                     task.cancel()
-        judges = [
-            Judge(made, crowd, storm, logbook.read(edge.log), edge, owners.get(edge.kind), hourly)
-            for edge in made.edges
-        ]
-        verdicts = [await judge.judge() for judge in judges]
+        lines = await recorded.lines(made, crowd, storm, owners, hourly)
+    write(History((*lines, *(end.line for end in made.ends))), directory / "history.jsonl")
+    judgement = judge(read(directory / "history.jsonl"))
     made.chronicle.write(directory / "chronicle.txt")
     made.write_chats(directory / "chats.txt")
-    write_kinds(directory / "questions.txt", judges)
+    write_kinds(directory / "questions.txt", judgement.kinds)
     acts = Counter(act.what for owner in owners.values() for act in owner.acts)
-    report = report_of(seed, made, storm, crowd, verdicts, rabbitmq=rabbitmq, took=time.monotonic() - began)
-    answers = Counter[str]()
-    for judge in judges:
-        answers.update(judge.pieces.counts())
-    return {**report, "acts": dict(sorted(acts.items())), "answers_without_prefix": dict(answers)}
+    report = report_of(seed, made, storm, crowd, judgement, rabbitmq=rabbitmq, took=time.monotonic() - began)
+    return {**report, "acts": dict(sorted(acts.items())), "answers_without_prefix": dict(judgement.answers)}
 
 
-def write_kinds(path: Path, judges: list[Judge]) -> None:
+def write_kinds(path: Path, kinds: list[tuple[Asked, str]]) -> None:
     """What became of each question, and when it was asked, in UTC."""
     ahead = time.time() - time.monotonic()
     lines = [
         f"{datetime.fromtimestamp(question.asked_at + ahead, UTC):%H:%M:%S.%f} {question.name} {kind}\n"
-        for judge in judges
-        for question, kind in judge.kinds
+        for question, kind in kinds
     ]
     path.write_text("".join(lines))
 

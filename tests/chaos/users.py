@@ -4,18 +4,21 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account
-from edge.userbot import phrases
 from edge.userbot.driving.outbox import random_id
 from events import subjects
-from tests.chaos.chronicle import FOR_EVER
 from tests.chaos.edges import Edge
 from tests.chaos.world import World
+from tests.promises import outcomes as promised
+from tests.promises.history import FOR_EVER, Asked, Erased, Sent
+from tests.promises.history import Break as BreakLine
+from tests.promises.in_chats import sent
+from tests.promises.texts import DELETED
 
 PUSHY = 0.1
 """How likely a user asks again before the outcome."""
@@ -29,14 +32,6 @@ LULL = (0.2, 1.5)
 
 HASTY = 0.2
 """How likely a user deletes the history of a chat that does not work before being told to."""
-LOCALES = ("ru", "en")
-FAILURES = {phrases.failure(locale, reason) for locale in LOCALES for reason in (phrases.DEADLINE, "", "empty")}
-
-REFUSALS = {
-    phrases.refusal(locale, reason) for locale in LOCALES for reason in (phrases.REFUSED_PERSON, phrases.DAY_LIMIT)
-}
-UNREADABLE = {phrases.unreadable(locale) for locale in LOCALES}
-DELETED = {phrases.deleted(locale, cancelled=cancelled) for locale in LOCALES for cancelled in (True, False)}
 
 
 @dataclass
@@ -65,17 +60,37 @@ class Question:
     """When its user sent the same text again."""
 
     @property
-    def name(self) -> str:
-        """The request id without its revision."""
-        return f"{self.edge.account.id}.{self.user}.{self.message_id}"
+    def chat(self) -> str:
+        """Its token."""
+        return str(self.user)
 
     @property
-    def texts(self) -> set[str]:
-        return {self.text, self.changed or self.text}
+    def name(self) -> str:
+        """The request id without its revision."""
+        return f"{self.edge.account.id}.{self.chat}.{self.message_id}"
 
     @property
     def request_id(self) -> str:
         return f"{self.name}.0"
+
+    @property
+    def line(self) -> Asked:
+        """As a history has it."""
+        return Asked(
+            self.edge.kind,
+            self.chat,
+            self.message_id,
+            self.own_id,
+            self.request_id,
+            self.text,
+            self.asked_at,
+            self.answered_at,
+            self.is_piece,
+            self.changed,
+            self.deleted_at,
+            self.repeated_at,
+            tuple(sorted(self.replacements)),
+        )
 
 
 @dataclass
@@ -91,6 +106,16 @@ class Break:
     at: float
     afresh_at: float = FOR_EVER
     hasty: bool = False
+
+    @property
+    def chat(self) -> str:
+        """Its token."""
+        return str(self.user)
+
+    @property
+    def line(self) -> BreakLine:
+        """As a history has it."""
+        return BreakLine(self.edge.kind, self.chat, self.own_id, self.at, self.afresh_at, self.hasty)
 
 
 class Writer(Protocol):
@@ -113,6 +138,7 @@ class Crowd:
     eager: set[int] = field(default_factory=set)
     """Who asks again at once, allowed or not."""
     breaks: list[Break] = field(default_factory=list)
+    erased: list[Erased] = field(default_factory=list)
     people: list[tuple[Account, Edge]] = field(default_factory=list)
     hushes: Callable[[Question], bool] = lambda _question: False
     """Whether the owner has silenced it, so that its user goes on."""
@@ -195,6 +221,8 @@ class Crowd:
             if command is None or self._is_forgotten(broken.edge, sent_at):
                 sent_at = time.monotonic()
                 command = self.world.telegram.send(broken.user, broken.edge.account.id, "/delete_history")
+                mine = broken.edge.account.box.copy_of(command) or command
+                self.erased.append(Erased(broken.edge.kind, broken.chat, mine.id, command.id, sent_at))
             await asyncio.sleep(0.1)
         broken.afresh_at = time.monotonic()
 
@@ -229,22 +257,20 @@ class Crowd:
         return any(d.ended >= sent_at and d.ended + FORGOTTEN < now for d in emptied)
 
 
-def outcomes(world: World, question: Question) -> list[StoredMessage]:
-    """The messages that end the question: its answer is its own text, a failure has taken its place or its line's.
+def of_edge(crowd: Crowd, edge: Edge) -> list[Question]:
+    return [question for question in crowd.asked if question.edge is edge]
 
-    Questions that were joined have one answer, of as many lines. What the owner wrote instead of it counts as one.
-    What a reply was refused to is no reply: then the random id says what a message is about.
-    """
+
+def outcomes(world: World, question: Question) -> list[Sent]:
+    """The messages so far that end the question."""
     got = received(world, question.user, question.own_id)
-    about = {question.own_id, *(message.id for message in got if message.reply_to == question.own_id)}
-    about |= {copy.id for part in ("thinking", "failure") if (copy := _sent(world, question, part))}
-    return [
-        message
-        for message in got
-        if not question.texts.isdisjoint(message.text.split("\n"))
-        or message.text in question.replacements
-        or (message.text in FAILURES and about & {message.id, message.reply_to})
-    ]
+    return promised.outcomes(question.line, [*sent(question.edge.kind, question.chat, got, about(world, [question]))])
+
+
+def about(world: World, questions: Iterable[Question]) -> dict[int, str]:
+    """The request ids by the user's copies of what was sent for them, as far as the random ids say so."""
+    copies = ((_sent(world, one, part), one.request_id) for one in questions for part in ("thinking", "failure"))
+    return {copy.id: request_id for copy, request_id in copies if copy}
 
 
 def _sent(world: World, question: Question, part: str) -> StoredMessage | None:
@@ -258,19 +284,10 @@ def _sent(world: World, question: Question, part: str) -> StoredMessage | None:
     return state.accounts[question.user].box.copy_of(edge.account.box.messages.get(sent or 0))
 
 
-def thoughts(world: World, question: Question) -> int:
-    """How many thinking lines the question got."""
-    others = FAILURES | UNREADABLE | REFUSALS
-    ends = {message.id for message in outcomes(world, question)}
-    return sum(
-        message.reply_to == question.own_id and message.text not in others and message.id not in ends
-        for message in received(world, question.user, question.own_id)
-    )
-
-
 def told_unreadable(world: World, broken: Break) -> int:
     """How often the user was told that the chat's record can't be read."""
-    return sum(message.text in UNREADABLE for message in received(world, broken.user, broken.own_id))
+    got = received(world, broken.user, broken.own_id)
+    return promised.told_unreadable(broken.line, sent(broken.edge.kind, broken.chat, got, {}))
 
 
 def received(world: World, user: int, since: int) -> list[StoredMessage]:

@@ -26,18 +26,9 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from tests.chaos.accounts import Nats, running
 from tests.chaos.chronicle import Chronicle
-from tests.chaos.edges import (
-    BOT,
-    BUSINESS,
-    EDGES,
-    USER,
-    Edge,
-    bot_account,
-    connected_accounts,
-    put_in_charge,
-    user_account,
-)
+from tests.chaos.edges import Edge, bot_account, connected_accounts, put_in_charge, user_account
 from tests.chaos.processes import End, Program, left_behind
+from tests.promises.history import BOT, BUSINESS, EDGES, USER
 from tests.rabbitmq_node import RabbitMQNode
 
 KINDS = (*EDGES, "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")

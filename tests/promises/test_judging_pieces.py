@@ -1,30 +1,25 @@
 """The judge knows what may become of messages without the prefix."""
 
-from collections import Counter
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 
 from edge.userbot import phrases
-from tests.chaos.chronicle import Chronicle, Disturbance
-from tests.chaos.edges import Edge
-from tests.chaos.judge import Case, Judge
-from tests.chaos.logbook import Logbook
-from tests.chaos.pieces import Pieces
-from tests.chaos.users import Break, Question
+from tests.promises.case import Case
+from tests.promises.history import Account, Asked, Break, Disturbance, History, Logged, Sent
+from tests.promises.judge import Judge
+from tests.promises.of_account import OfAccount
+from tests.promises.pieces import Pieces
 
-USER = 2
-EDGE = Edge("userbot", SimpleNamespace(id=1), {}, Path("userbot.log"))
+CHAT = "2"
 FAILED = phrases.failure("ru", phrases.DEADLINE)
 
 
-def piece(number: int, **known) -> Question:
-    return Question(EDGE, USER, number, number, f"вопрос {number}", float(number), 0, is_piece=True, **known)
+def piece(number: int, **known) -> Asked:
+    text = f"вопрос {number}"
+    return Asked("userbot", CHAT, number, number, f"1.2.{number}.0", text, float(number), is_piece=True, **known)
 
 
 @pytest.fixture
-def make_pieces(monkeypatch):
+def make_pieces():
     """`make_pieces(asked, answers, collected)`; `answers`: the texts that the user got, `collected`: by message.
 
     `failed`: the messages to which the user got a failure line.
@@ -33,17 +28,12 @@ def make_pieces(monkeypatch):
     def make(
         asked, answers=(), collected=None, *, failed=(), disturbances=(), breaks=(), limit=9, doubtful=()
     ) -> Pieces:
-        sent = [SimpleNamespace(id=1000 + n, text=text) for n, text in enumerate(answers)]
-
-        def outcomes(_world, question):
-            if question.message_id in failed:
-                return [SimpleNamespace(id=question.message_id, text=FAILED)]
-            return [one for one in sent if not question.texts.isdisjoint(one.text.split("\n"))]
-
-        monkeypatch.setattr("tests.chaos.pieces.outcomes", outcomes)
-        book = Logbook(collected={(str(USER), str(number)): known for number, known in (collected or {}).items()})
-        book.doubtful.update((str(USER), str(number)) for number in doubtful)
-        return Pieces(None, asked, book, Chronicle(list(disturbances)), breaks, limit)
+        sent = [Sent("userbot", CHAT, 1000 + n, text, 100.0) for n, text in enumerate(answers)]
+        sent += [Sent("userbot", CHAT, 2000 + n, FAILED, 100.0, reply_to=n) for n in failed]
+        logged = [Logged("userbot", CHAT, n, effect, at) for n, (at, effect) in (collected or {}).items()]
+        logged += [Logged("userbot", CHAT, number, "doubtful", 100.0) for number in doubtful]
+        account = Account("userbot", hourly=limit)
+        return Pieces(OfAccount(History((*asked, *sent, *logged, *disturbances, *breaks)), account))
 
     return make
 
@@ -95,9 +85,9 @@ def test_nobody_gets_more_answers_in_an_hour_than_the_limit(make_pieces) -> None
     asked, answers = [piece(n) for n in (1, 2, 3)], ["вопрос 1", "вопрос 2", "вопрос 3"]
     assert list(make_pieces(asked, answers, limit=3).wrongs()) == []
     assert list(make_pieces(asked, answers, limit=2).wrongs()) == [
-        f"3 answers without the prefix for {USER}, 2 allowed"
+        f"3 answers without the prefix for {CHAT}, 2 allowed"
     ]
-    afresh = Break(EDGE, USER, own_id=0, at=1, afresh_at=2)
+    afresh = Break("userbot", CHAT, own_id=0, at=1, afresh_at=2)
     assert list(make_pieces(asked, answers, limit=2, breaks=[afresh]).wrongs()) == []
 
 
@@ -121,11 +111,9 @@ def test_a_deleted_message_may_stay_without_an_answer(make_pieces) -> None:
     assert make_pieces([deleted]).explain(deleted) == "deleted"
 
 
-def test_a_piece_is_never_ignored_as_busy(make_pieces) -> None:
-    world = SimpleNamespace(chronicle=Chronicle())
-    storm = SimpleNamespace(faults=SimpleNamespace(refused=Counter(), malformed=set()))
-    judge = Judge(world, SimpleNamespace(asked=[], breaks=[]), storm, Logbook(), EDGE, hourly=9)
-    assert judge._kind(Case(piece(1), [], True, [], 1.1, None), set())[0] == "lost"
+def test_a_piece_is_never_ignored_as_busy() -> None:
+    judge = Judge(OfAccount(History(()), Account("userbot", hourly=9)))
+    assert judge._kind(Case(piece(1), [], True, [], 1.1, None))[0] == "lost"
 
 
 def test_the_same_text_is_answered_twice_only_if_the_first_time_was_forgotten(make_pieces) -> None:

@@ -6,36 +6,24 @@ from itertools import accumulate, pairwise, takewhile
 from operator import or_
 
 from events import subjects
-from tests.chaos.bursts import of_user
-from tests.chaos.chronicle import Chronicle
-from tests.chaos.logbook import Logbook
-from tests.chaos.users import FAILURES, Break, Question, outcomes
-from tests.chaos.world import World
+from tests.promises.history import Asked
+from tests.promises.of_account import NOTICED, OfAccount
+from tests.promises.texts import FAILURES
 
 AT_ONCE = 0.5
 """Seconds, shorter than any pause of USERBOT_DEBOUNCE, within which two messages belong to one burst."""
 COMES_BACK = 60.0
 """Seconds in which what was deleted is there again."""
-NOTICED = 10.0
-"""Seconds in which everybody has noticed that something is in order again."""
 
 
 class Pieces:
-    """Those of one account. `limit`: of answers for a user, of an hour."""
+    """Those of one account."""
 
-    def __init__(  # noqa: PLR0917 - all that a storm leaves
-        self,
-        world: World,
-        asked: Sequence[Question],
-        book: Logbook,
-        chronicle: Chronicle,
-        breaks: Sequence[Break],
-        limit: int,
-    ) -> None:
-        self._world, self._asked, self._book = world, asked, book
-        self._chronicle, self._breaks, self._limit = chronicle, breaks, limit
+    def __init__(self, part: OfAccount) -> None:
+        self._part, self._asked, self._book = part, part.asked, part.book
+        self._limit = part.account.hourly
 
-    def explain(self, question: Question) -> str:
+    def explain(self, question: Asked) -> str:
         """What the silence is called; nothing if it is to be explained as that of any other question."""
         if question.deleted_at is not None:
             return "deleted"
@@ -47,59 +35,71 @@ class Pieces:
             return "hour_limit"
         return ""
 
-    def _is_doubtful(self, question: Question) -> bool:
+    def _is_doubtful(self, question: Asked) -> bool:
         """The log says so, and a store, or the index as after a restored backup, was lost after it was asked."""
-        lost = [*self._chronicle.of("emptied"), *self._chronicle.of("deleted_bucket")]
+        lost = self._part.chronicle.of("emptied", "deleted_bucket")
         lost = [noted for noted in lost if noted.what == "emptied" or noted.whom == subjects.MARKS_BUCKET]
         since = question.asked_at - COMES_BACK
         return _key(question) in self._book.doubtful and any(noted.ended > since for noted in lost)
 
-    def is_collected(self, question: Question) -> bool:
+    def is_collected(self, question: Asked) -> bool:
         """Whether the log has it as a piece: a question with the prefix may be one too."""
         return _key(question) in self._book.collected
 
-    def was_left_behind(self, question: Question) -> bool:
+    def was_left_behind(self, question: Asked) -> bool:
         """Whether a later piece of the same burst, by an unbroken log, has an answer that leaves this one out."""
         later = (one for one in self._later(question) if one.deleted_at is None)
-        ends = [outcomes(self._world, one) for one in takewhile(lambda one: self._effect(one) == "collected", later)]
+        ends = [self._part.outcomes(one) for one in takewhile(lambda one: self._effect(one) == "collected", later)]
         return self.is_collected(question) and any(end.text not in FAILURES for found in ends for end in found)
 
-    def may_repeat(self, question: Question) -> bool:
+    def may_repeat(self, question: Asked) -> bool:
         """Whether a second answer was to the same text, sent again after what was known of the first one was lost."""
-        return question.repeated_at is not None and self._is_forgotten(question)
+        return question.repeated_at is not None and self._part.is_forgotten(question)
 
-    def _is_told_by_another(self, question: Question) -> bool:
+    def last_added_at(self, question: Asked) -> float | None:
+        """When the last piece of its burst was taken in from this one on, None if it is no piece for the log."""
+        if not self.is_collected(question):
+            return None
+        added = takewhile(lambda one: self._effect(one) == "collected", self._later(question))
+        return max(self._order(piece)[0] for piece in (question, *added))
+
+    def _is_told_by_another(self, question: Asked) -> bool:
         """Its burst failed, which its chat or the log shows at another piece; or the last piece explains why not."""
         burst = self._burst(question)
-        failed = any(end.text in FAILURES for piece in burst for end in outcomes(self._world, piece))
+        failed = any(end.text in FAILURES for piece in burst for end in self._part.outcomes(piece))
         failed = failed or any(self._is_doubtful(piece) for piece in burst)
         left = [piece for piece in burst if piece.deleted_at is None and self.is_collected(piece)]
-        return failed or (left[-1] is not question and not outcomes(self._world, left[-1]))
+        return failed or (left[-1] is not question and not self._part.outcomes(left[-1]))
 
-    def _burst(self, question: Question) -> list[Question]:
+    def _burst(self, question: Asked) -> list[Asked]:
         """The pieces from this one on, as far as the log says no other."""
         later = self._later(question)
         begun = (self._effect(one) == "collecting" or _key(one) in self._book.asked for one in later)
         return [question, *(one for one, ends in zip(later, accumulate(begun, or_), strict=True) if not ends)]
 
-    def _later(self, question: Question) -> list[Question]:
-        """The user's questions in the order of intake, from this one on: a gap in the updates turns it round."""
-        since = self._order(question)
-        return sorted((q for q in self._asked if q.user == question.user and self._order(q) > since), key=self._order)
+    def _later(self, question: Asked) -> list[Asked]:
+        """The user's questions there in the order of intake, from this one on: a gap in the updates turns it round."""
+        since, writer = self._order(question), _writer(question)
+        return sorted((q for q in self._asked if _writer(q) == writer and self._order(q) > since), key=self._order)
 
-    def _effect(self, question: Question) -> str:
+    def _effect(self, question: Asked) -> str:
         """What the log calls it: collecting, collected, or nothing."""
         _, effect = self._book.collected.get(_key(question), (0.0, ""))
         return effect
 
-    def _order(self, question: Question) -> tuple[float, int]:
+    def _order(self, question: Asked) -> tuple[float, int]:
         """When it was taken in, after a gap in the updates late; when it was asked, if the log does not say so."""
         time, _ = self._book.collected.get(_key(question), (question.asked_at, ""))
         return time, question.message_id
 
-    def _is_limit_reached(self, question: Question) -> bool:
-        began = [one for one in of_user(self._asked, question) if self._effect(one) != "collected"]
+    def _is_limit_reached(self, question: Asked) -> bool:
+        began = [one for one in self._of_chat(question) if self._effect(one) != "collected"]
         return len(began) >= self._limit
+
+    def _of_chat(self, question: Asked) -> Sequence[Asked]:
+        """The pieces of the chat that are older."""
+        pieces = (one for one in self._asked if one.is_piece and one.chat == question.chat)
+        return [one for one in pieces if one.message_id < question.message_id]
 
     # --- what may not be
 
@@ -112,8 +112,8 @@ class Pieces:
         """By the userbot's own times, so that a busy machine is no excuse and no reason."""
         asked = sorted(self._asked, key=self._order)
         collected = [(q, *self._book.collected[_key(q)]) for q in asked if self.is_collected(q)]
-        for user in sorted({question.user for question, _, _ in collected}):
-            known = [one for one in collected if one[0].user == user]
+        for writer in sorted({_writer(question) for question, _, _ in collected}):
+            known = [one for one in collected if _writer(one[0]) == writer]
             for (first, began, _), (second, at, effect) in pairwise(known):
                 apart = effect == "collecting" and first.is_piece and first.deleted_at is None
                 if apart and at - began < AT_ONCE and not self._is_disturbed(began, at):
@@ -122,17 +122,17 @@ class Pieces:
     def _with_holes(self) -> Iterator[str]:
         """An answer to what was taken in before and after a message, but not to that message."""
         for answer, pieces in self._answers():
-            taken = [self._order(piece) for piece in pieces]
-            between = [q for q in self._asked if q.user == pieces[0].user and q.is_piece and q.deleted_at is None]
+            taken, writer = [self._order(piece) for piece in pieces], _writer(pieces[0])
+            between = [q for q in self._asked if _writer(q) == writer and q.is_piece and q.deleted_at is None]
             left_out = [q for q in between if q not in pieces and min(taken) < self._order(q) < max(taken)]
             yield from (f"left out of {answer!r}: {q.name} {q.text}" for q in left_out)
 
     def _over_the_limit(self) -> Iterator[str]:
         answers = [pieces for _, pieces in self._answers() if all(piece.is_piece for piece in pieces)]
-        for user, count in Counter(pieces[0].user for pieces in answers).items():
-            forgotten = any(self._is_forgotten(q) for q in self._asked if q.user == user)
+        for chat, count in Counter(pieces[0].chat for pieces in answers).items():
+            forgotten = any(self._part.is_forgotten(q) for q in self._asked if q.chat == chat)
             if count > self._limit and not forgotten:
-                yield f"{count} answers without the prefix for {user}, {self._limit} allowed"
+                yield f"{count} answers without the prefix for {chat}, {self._limit} allowed"
 
     def counts(self) -> dict[str, int]:
         """How many answers were to one message, to several, and to a message as it was edited."""
@@ -141,23 +141,23 @@ class Pieces:
         edited = sum(q.changed in answer.split("\n") for answer, pieces in answers for q in pieces if q.changed)
         return {"to_one_message": alone, "to_several_messages": len(answers) - alone, "to_edited_messages": edited}
 
-    def _answers(self) -> Iterator[tuple[str, list[Question]]]:
+    def _answers(self) -> Iterator[tuple[str, list[Asked]]]:
         """Each answer to pieces, with all questions that it answers, oldest first."""
-        found: dict[tuple[int, int], tuple[str, list[Question]]] = {}
+        found: dict[tuple[str, int], tuple[str, list[Asked]]] = {}
         for question in self._asked:
-            for end in outcomes(self._world, question):
+            for end in self._part.outcomes(question):
                 if end.text not in FAILURES:
-                    found.setdefault((question.user, end.id), (end.text, []))[1].append(question)
+                    found.setdefault((question.chat, end.id), (end.text, []))[1].append(question)
         yield from ((text, pieces) for text, pieces in found.values() if any(piece.is_piece for piece in pieces))
 
-    def _is_forgotten(self, question: Question) -> bool:
-        if any(broken.user == question.user and broken.afresh_at > question.asked_at for broken in self._breaks):
-            return True
-        return any(noted.ended > question.asked_at - NOTICED for noted in self._chronicle.of("emptied"))
-
     def _is_disturbed(self, begin: float, end: float) -> bool:
-        return any(noted.touches(begin, end, slack=NOTICED) for noted in self._chronicle.disturbances)
+        return any(noted.touches(begin, end, slack=NOTICED) for noted in self._part.chronicle.disturbances)
 
 
-def _key(question: Question) -> tuple[str, str]:
-    return str(question.user), str(question.message_id)
+def _key(question: Asked) -> tuple[str, int]:
+    return question.chat, question.message_id
+
+
+def _writer(question: Asked) -> tuple[str, str]:
+    """Whose burst a piece belongs to: in a group each has their own."""
+    return question.chat, question.writer

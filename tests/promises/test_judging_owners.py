@@ -1,57 +1,61 @@
 """The judge excuses a silence only where the owner explains it, and finds answers that the owner was against."""
 
-from collections import Counter
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 
 from edge.userbot import draft_phrases
-from tests.chaos.acts import Act, SeenDraft
-from tests.chaos.chronicle import FOR_EVER, Chronicle, Disturbance
-from tests.chaos.edges import BOT, USER, Edge
-from tests.chaos.judge import Judge
-from tests.chaos.logbook import Logbook
-from tests.chaos.owned import Owned
-from tests.chaos.owner import Owner
-from tests.chaos.users import Question
+from tests.promises.history import (
+    BOT,
+    FOR_EVER,
+    USER,
+    Account,
+    Act,
+    Asked,
+    Disturbance,
+    Draft,
+    History,
+    Logged,
+    Sent,
+    Settings,
+    Settled,
+)
+from tests.promises.judgement import judge
+from tests.promises.of_account import OfAccount
+from tests.promises.owned import Owned
+from tests.promises.owners_acts import holds_at
 
-ANNA, BORIS = 2, 3
+ANNA, BORIS = "2", "3"
 DRAFT = "Черновик ответа: вопрос"
+EXPIRED = {USER: "drop", BOT: "send"}
 
 
-def an_edge(kind: str = USER) -> Edge:
-    owner = SimpleNamespace(id=1, box=SimpleNamespace(messages={}))
-    return Edge(kind, owner, {}, Path("userbot.log"), owner)
+def a_question(number: int, asked_at: float, answered_at: float | None = None, chat: str = ANNA) -> Asked:
+    return Asked(USER, chat, number, number, f"1.2.{number}.0", f"вопрос {number}", asked_at, answered_at)
 
 
-def a_question(number: int, asked_at: float, answered_at: float | None = None, user: int = ANNA) -> Question:
-    return Question(an_edge(), user, number, number, f"вопрос {number}", asked_at, 0, answered_at)
+def did(what: str, at: float, number: int, chat: str | None = ANNA, **known) -> Act:
+    return Act(USER, what, chat, at, number, **known)
 
 
-def did(what: str, at: float, number: int, user: int | None = ANNA, **known) -> Act:
-    return Act(what, user, at, number, number, **known)
+def a_draft(number: int, question: Asked, **known) -> Draft:
+    return Draft(USER, number, DRAFT, (question.name,), 101, **known)
 
 
 @pytest.fixture
-def make_owned(monkeypatch):
+def make_owned():
     """`make_owned(questions, acts, …)`; questions with `answered_at` have their own text as the answer."""
 
-    def make(questions, acts=(), *, log=None, noted=(), kind=USER, approving=(), drafts=()) -> Owned:
-        def ends(_world, question):
-            return [SimpleNamespace(text=question.text)] if question.answered_at else []
-
-        monkeypatch.setattr("tests.chaos.owned.outcomes", ends)
-        owner = Owner(None, None, an_edge(kind), 4, None, list(acts), list(drafts), frozenset(approving))
-        return Owned(owner, questions, log or Logbook(), Chronicle(list(noted)), [])
+    def make(questions, acts=(), *, log=(), noted=(), kind=USER, approving=(), drafts=()) -> Owned:
+        account = Account(USER, True, 4, tuple(approving), EXPIRED[kind])
+        answered = [one for one in questions if one.answered_at]
+        sent = [Sent(USER, one.chat, 1000 + one.own_id, one.text, one.answered_at) for one in answered]
+        lines = (Settings(owner_pause=3.0, approve_for=5.0), *questions, *acts, *log, *noted, *drafts, *sent)
+        return Owned(OfAccount(History(lines), account))
 
     return make
 
 
-def settled(number: int, outcome: str) -> Logbook:
-    log = Logbook()
-    log.outcomes[str(ANNA), str(number)].add(outcome)
-    return log
+def settled(number: int, outcome: str) -> list:
+    return [Settled(USER, ANNA, number, outcome, 103.0)]
 
 
 @pytest.mark.parametrize(
@@ -61,11 +65,11 @@ def test_the_owner_explains_the_silence_of_what_was_asked_before(make_owned, wha
     question, act = a_question(5, 100), did(what, 103, 6, done_at=104)
     log = settled(5, outcome)
 
-    def explained(act: Act, log: Logbook | None = log):
+    def explained(act: Act, log=log):
         return make_owned([question], [act], log=log).explain(question, never_asked=False, counted=0)
 
     assert explained(act)[0] == kind
-    assert explained(act, None) is None
+    assert explained(act, ()) is None
     assert explained(did(what, 90, 4)) is None
     assert explained(did(what, 103, 6, BORIS)) is None
 
@@ -100,7 +104,7 @@ def test_nobody_is_answered_between_an_order_that_was_carried_out_and_its_end(ma
 
 
 def test_nobody_is_answered_once_the_owner_has_taken_over(make_owned) -> None:
-    log, act = Logbook(owner_wrote={6: 103.1}), did("wrote", 103, 6)
+    log, act = [Logged(USER, ANNA, 6, "owner_took_over", 103.1)], did("wrote", 103, 6)
     late, in_time = a_question(5, 100, 106), a_question(5, 100, 103.2)
     assert list(make_owned([late], [act], log=log).wrongs()) == ["answered after wrote: 1.2.5 вопрос 5"]
     assert not list(make_owned([in_time], [act], log=log).wrongs())
@@ -108,17 +112,18 @@ def test_nobody_is_answered_once_the_owner_has_taken_over(make_owned) -> None:
 
 def test_a_rejected_answer_is_never_sent(make_owned) -> None:
     question = a_question(5, 100, 106)
-    act = did("reject", 103, 6, None, questions=frozenset({question.name}), done_at=104)
-    act.said = draft_phrases.rejected("ru", "Анна")
-    wrongs = list(make_owned([question], [act]).wrongs())
-    assert wrongs == ["answered although rejected: 1.2.5 вопрос 5"]
-    act.said = draft_phrases.over("ru")
-    assert not list(make_owned([question], [act]).wrongs())
+
+    def rejected(said: str) -> list[str]:
+        act = did("reject", 103, 6, None, questions=(question.name,), done_at=104, said=said)
+        return list(make_owned([question], [act]).wrongs())
+
+    assert rejected(draft_phrases.rejected("ru", "Анна")) == ["answered although rejected: 1.2.5 вопрос 5"]
+    assert not rejected(draft_phrases.over("ru"))
 
 
 def test_what_needs_approval_is_answered_with_it_or_once_the_time_is_over(make_owned) -> None:
     question = a_question(5, 100, 103)
-    approved = did("approve", 102, 6, None, questions=frozenset({question.name}))
+    approved = did("approve", 102, 6, None, questions=(question.name,))
     assert list(make_owned([question], approving=[ANNA]).wrongs()) == ["answered without approval: 1.2.5 вопрос 5"]
     assert not list(make_owned([question], [approved], approving=[ANNA]).wrongs())
     assert list(make_owned([question], approving=[ANNA], kind=BOT).wrongs())
@@ -127,41 +132,45 @@ def test_what_needs_approval_is_answered_with_it_or_once_the_time_is_over(make_o
 
 def test_a_draft_that_nobody_decides_about_expires_for_a_user_account_only(make_owned) -> None:
     question = a_question(5, 100)
-    draft = SeenDraft(9, DRAFT, frozenset({question.name}), 101, None, gone_at=107)
-    known = {"approving": [ANNA], "drafts": [draft]}
+    known = {"approving": [ANNA], "drafts": [a_draft(9, question)]}
     assert make_owned([question], **known).explain(question, never_asked=False, counted=0)[0] == "expired"
     assert make_owned([question], **known, kind=BOT).explain(question, never_asked=False, counted=0) is None
-    draft.acts.append(did("approve", 102, 10, None, said=draft_phrases.sent("ru", "Анна")))
-    assert make_owned([question], **known).explain(question, never_asked=False, counted=0) is None
+    approved = did("approve", 102, 10, None, said=draft_phrases.sent("ru", "Анна"))
+    decided = {"approving": [ANNA], "drafts": [a_draft(9, question, decisions=(10,))]}
+    assert make_owned([question], [approved], **decided).explain(question, never_asked=False, counted=0) is None
 
 
 def test_a_request_has_one_draft(make_owned) -> None:
     question = a_question(5, 100)
-    drafts = [SeenDraft(number, DRAFT, frozenset({question.name}), 101, None) for number in (9, 10)]
+    drafts = [a_draft(number, question) for number in (9, 10)]
     assert any("two drafts" in wrong for wrong in make_owned([question], drafts=drafts).wrongs())
     assert not list(make_owned([question], drafts=drafts[:1]).wrongs())
     emptied = Disturbance("emptied", "nats", 102, 103, USER)
     assert not list(make_owned([question], drafts=drafts, noted=[emptied]).wrongs())
 
 
+def test_a_draft_that_is_left_is_found(make_owned) -> None:
+    question = a_question(5, 100)
+    left = [a_draft(9, question, is_left=True)]
+    assert list(make_owned([question], drafts=left).wrongs()) == ["a draft is left: ['1.2.5'] 9"]
+    emptied = Disturbance("emptied", "nats", 102, 103, USER)
+    assert not list(make_owned([question], drafts=left, noted=[emptied]).wrongs())
+
+
 def test_a_message_taken_for_the_owners_is_found_without_an_owner_too() -> None:
-    world = SimpleNamespace(chronicle=Chronicle())
-    storm = SimpleNamespace(faults=SimpleNamespace(refused=Counter(), malformed=set()))
-    crowd, book = SimpleNamespace(asked=[], breaks=[]), Logbook(owner_wrote={17: 100.0})
-    judge = Judge(world, crowd, storm, book, an_edge())
-    assert judge._totals(judge._verdict) == ["userbot: took its own messages for the owner's: [17]"]
+    lines = (Account(USER), Logged(USER, ANNA, 17, "owner_wrote", 100.0))
+    assert judge(History(lines)).faults == ["userbot: took its own messages for the owner's: [17]"]
 
 
 def test_a_pause_that_is_not_taken_back_yet_lasts() -> None:
-    assert did("pause", 100, 5, done_at=101).holds_at(10**9)
-    assert not did("pause", 100, 5).holds_at(FOR_EVER)
+    assert holds_at(did("pause", 100, 5, done_at=101), 10**9)
+    assert not holds_at(did("pause", 100, 5), FOR_EVER)
 
 
-@pytest.mark.parametrize(("first", "kind"), [(set(), "expired"), ({(str(ANNA), "6")}, None)])
+@pytest.mark.parametrize(("first", "kind"), [((), "expired"), ((6,), None)])
 def test_a_question_shares_the_fate_of_the_next_one_that_was_joined_with_it(make_owned, first, kind) -> None:
     questions = [a_question(5, 100), a_question(6, 101), a_question(7, 102)]
-    log = settled(7, "expired")
-    log.joined, log.first = {(str(ANNA), "7")}, first
-    owned = make_owned(questions, log=log, approving=[ANNA])
+    taken_up = [Logged(USER, ANNA, 7, "joined", 102.1), *(Logged(USER, ANNA, n, "asked", 101.1) for n in first)]
+    owned = make_owned(questions, log=[*settled(7, "expired"), *taken_up], approving=[ANNA])
     explained = owned.explain(questions[0], never_asked=False, counted=0)
     assert (explained and explained[0]) == kind

@@ -1,0 +1,29 @@
+"""What lies in a sandbox's chats and in the chat records, as lines of a history."""
+
+from collections.abc import Iterable, Iterator
+
+from edge.sandbox.message_box import StoredMessage
+from edge.userbot.chat.record import ChatRecord
+from tests.promises.history import Record, Sent
+
+
+def sent(
+    account: str, chat: str, messages: Iterable[StoredMessage], about: dict[int, str], *, ahead: float = 0.0
+) -> Iterator[Sent]:
+    """`messages` are those from the account, `about` their requests by id. `ahead`: Unix time minus the history's."""
+    for one in messages:
+        edited = None if one.edited is None else one.edited - ahead
+        yield Sent(account, chat, one.id, one.text, one.date - ahead, one.reply_to, edited, about.get(one.id, ""))
+
+
+def record_line(account: str, chat: str, record: ChatRecord | None) -> Record:
+    """None: it can't be read."""
+    if record is None:
+        return Record(account, chat, is_readable=False)
+    return Record(account, chat, rests=rests(record), seen=tuple(record.seen))
+
+
+def rests(record: ChatRecord) -> bool:
+    to_do = record.current or record.waiting or record.bursts or record.notices or record.erasing
+    owners = record.orders or record.recalled or record.withdrawn or any(not one.closed for one in record.drafts)
+    return not (to_do or owners)

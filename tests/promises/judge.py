@@ -1,0 +1,114 @@
+"""What became of every question of one account, by the rules, and which of its promises were broken."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.promises.case import Case, case_of
+from tests.promises.faults import Faults
+from tests.promises.history import Asked
+from tests.promises.of_account import OfAccount
+from tests.promises.owned import AT_ONCE, Owned
+from tests.promises.pieces import Pieces
+from tests.promises.texts import FAILURES
+from tests.promises.verdict import Verdict
+
+MOST_FAILED = 0.01
+"""Of all questions."""
+
+
+class Judge:
+    """Of what one account was asked."""
+
+    def __init__(self, part: OfAccount) -> None:
+        self._part = part
+        self._owned = Owned(part) if part.account.owned else None
+        self._faults = Faults(part)
+        self.pieces = Pieces(part)
+        self._counted: Counter[str] = Counter()
+        self._busy: dict[str, list[Case]] = {}
+        self.kinds: list[tuple[Asked, str]] = []
+        """What became of each."""
+        self.cases: list[Case] = []
+
+    def judge(self) -> Verdict:
+        verdict = Verdict()
+        for question in self._part.asked:
+            self._judge(question, verdict)
+        busy = [chat for chat, record in self._part.records.items() if not (record.is_readable and record.rests)]
+        verdict.left_busy = len(busy)
+        verdict.faults += [f"left busy: {chat}" for chat in busy]
+        verdict.faults += [f"{self._part.account.account}: {wrong}" for wrong in self._totals(verdict)]
+        return verdict
+
+    def _judge(self, question: Asked, verdict: Verdict) -> None:
+        case = case_of(question, self._part)
+        kind, why = self._kind(case)
+        setattr(verdict, kind, getattr(verdict, kind) + 1)
+        self.kinds.append((question, kind))
+        self.cases.append(case)
+        if why or kind in ("lost", "answered_twice"):
+            verdict.faults.append(f"{kind}: {question.name} {question.text}{why and ': '}{why}")
+        if kind not in {"ignored_busy", *AT_ONCE}:
+            self._counted[question.chat] += 1
+            self._busy.setdefault(question.chat, []).append(case)
+        verdict.asked_again += len(case.asked) > 1
+        verdict.thinking_twice += self._part.thoughts(question) > 1
+
+    def _kind(self, case: Case) -> tuple[str, str]:
+        """And what is wrong with that, if anything is."""
+        if len(case.ends) > 1 and not self.pieces.may_repeat(case.question):
+            return "answered_twice", ""
+        if not case.ends:
+            return self._silence(case)
+        if case.ends[0] in FAILURES:
+            return "failed_told", "" if self._faults.may_fail(case) else "no fault was longer than the deadline"
+        return "answered_once", ""
+
+    def _silence(self, case: Case) -> tuple[str, str]:
+        if kind := self.pieces.explain(case.question):
+            case.silenced_at = case.question.asked_at if kind == "hour_limit" else case.settled_at
+            return kind, ""
+        if case.question.is_piece or self.pieces.is_collected(case.question):
+            left_behind = self.pieces.was_left_behind(case.question)
+            return "lost" if left_behind else self._faults.silence(case) or "lost", ""
+        # An emptied store may have taken along that it was seen.
+        untaken = not case.asked and case.question.name not in self._part.published
+        never_asked = case.seen and untaken
+        if kind := self._owners_silence(case, untaken):
+            return kind, ""
+        if never_asked or (case.ignored_at and case.ignored_at > max(case.asked, default=0.0)):
+            why_not = self._busy_or_why_not(case)
+            kind = self._owners_silence(case, never_asked, unlogged=True) if why_not else ""
+            return (kind, "") if kind else ("ignored_busy", why_not)
+        kind = self._faults.silence(case) or self._owners_silence(case, never_asked, unlogged=True)
+        return kind or "lost", ""
+
+    def _owners_silence(self, case: Case, never_asked: bool, *, unlogged: bool = False) -> str:
+        """What the silence is called if its owner explains it."""
+        if not self._owned:
+            return ""
+        counted = self._counted[case.question.chat]
+        explained = self._owned.explain(case.question, never_asked=never_asked, counted=counted, unlogged=unlogged)
+        kind, case.silenced_at = explained or ("", None)
+        return kind
+
+    def _busy_or_why_not(self, case: Case) -> str:
+        """An earlier question had no outcome when it was asked."""
+        asked, earlier = case.question.asked_at, self._busy.get(case.question.chat, [])
+        if any(other.over_at is None or other.over_at > asked for other in earlier):
+            return ""
+        return "its chat was not busy"
+
+    def _totals(self, verdict: Verdict) -> Iterator[str]:
+        part = self._part
+        if verdict.undeliverable > part.refused:
+            yield f"undeliverable: {verdict.undeliverable}, but Telegram refused {part.refused} messages"
+        failed = verdict.failed_told - sum(q.request_id in part.malformed for q in part.asked)
+        if failed > MOST_FAILED * len(part.asked):
+            yield f"failed told: {failed} of {len(part.asked)} are too many"
+        yield from (text for broken in part.breaks if (text := self._faults.telling(broken)))
+        written = {act.number for act in part.acts if act.what == "wrote"}
+        if strangers := part.book.owner_wrote.keys() - written:
+            yield f"took its own messages for the owner's: {sorted(strangers)}"
+        yield from self._owned.wrongs() if self._owned else ()
+        yield from self.pieces.wrongs()

@@ -1,0 +1,148 @@
+"""What the owner's rules explain, and what they forbid: from what the owner did and was told, and the userbot's log."""
+
+from collections.abc import Iterator, Sequence
+
+from edge.userbot import draft_phrases
+from tests.promises.history import FOR_EVER, Act, Asked
+from tests.promises.of_account import NOTICED, OfAccount
+from tests.promises.owners_acts import holds_at, silence
+from tests.promises.texts import FAILURES
+
+SOON = 2.0
+"""Seconds in which what is being sent arrives."""
+REJECTED = draft_phrases.rejected("ru", "")[:10]
+AT_ONCE = {"paused", "denied", "day_limit"}
+"""Silences of questions that were never asked of a model: nobody is busy because of one."""
+
+
+class Owned:
+    """The questions that one owner's account was asked."""
+
+    def __init__(self, part: OfAccount) -> None:
+        self._part, self._account, self._settings = part, part.account, part.settings
+        self._asked, self._book = part.asked, part.book
+
+    def explain(
+        self, question: Asked, *, never_asked: bool, counted: int, unlogged: bool = False
+    ) -> tuple[str, float] | None:
+        """What the silence is called, and when it was certain. `counted`: the chat's earlier questions of the day.
+
+        `unlogged`: even if the log does not say so, as something was out of order then.
+        """
+        for act in self._part.acts:
+            kind = silence(act, question, self._settings)
+            if kind and (never_asked or kind not in AT_ONCE) and self._has_worked(kind, act, question, unlogged):
+                return kind, min(act.done_at, max(act.at, question.asked_at) + NOTICED)
+        if never_asked:
+            return ("day_limit", question.asked_at) if counted >= self._account.limit else None
+        return self._expired(question) or self._joined(question)
+
+    def _has_worked(self, kind: str, act: Act, question: Asked, unlogged: bool) -> bool:
+        if kind in AT_ONCE:
+            return True
+        logged = {"taken_over": "owner_took_over", "cancelled": "cancelled", "rejected": "rejected"}[kind]
+        settled = self._settled_as(question)
+        return logged in settled or (unlogged and not settled and self._is_disturbed(act.at - 1, act.at + NOTICED))
+
+    def _settled_as(self, question: Asked) -> set[str]:
+        """How it was, or the question that it was joined with."""
+        found = set(self._book.outcomes.get((question.chat, question.message_id), ()))
+        follower = self._follower(question)
+        return found | (self._settled_as(follower) if follower else set())
+
+    def _follower(self, question: Asked) -> Asked | None:
+        """The question that it was joined with, if it was."""
+        for later in (q for q in self._asked if q.chat == question.chat and q.message_id > question.message_id):
+            key = later.chat, later.message_id
+            if key in self._book.joined:
+                return later
+            if key in self._book.first:
+                return None  # by then it was over
+        return None
+
+    def _expired(self, question: Asked) -> tuple[str, float] | None:
+        """Nobody decided in time."""
+        if question.chat not in self._account.approving:
+            return None
+        seen = [draft for draft in self._part.drafts if question.name in draft.questions]
+        said = {act.number for act in self._part.acts if act.what != "reject" and act.said}
+        undecided = [draft for draft in seen if self._account.expired == "drop" and said.isdisjoint(draft.decisions)]
+        if "expired" not in self._settled_as(question) and not undecided:
+            return None
+        since = max([draft.seen_at for draft in seen], default=question.asked_at)
+        return "expired", since + self._settings.approve_for + NOTICED
+
+    def _joined(self, question: Asked) -> tuple[str, float] | None:
+        """It failed together with a later one."""
+        follower = self._follower(question)
+        ends = self._part.outcomes(follower) if follower else []
+        if follower and ends and ends[0].text in FAILURES:
+            return "joined", follower.answered_at or follower.asked_at + NOTICED
+        return None
+
+    # --- what may not be
+
+    def wrongs(self) -> Iterator[str]:
+        for question in self._asked:
+            answers = [end.text for end in self._part.outcomes(question) if end.text not in FAILURES]
+            if answers and question.answered_at and not self._part.is_forgotten(question):
+                yield from (f"{why}: {question.name} {question.text}" for why in self._against(question))
+        yield from self._bad_drafts()
+        yield from self._over_the_limit()
+
+    def _against(self, question: Asked) -> Iterator[str]:
+        """Why it should not have got its answer."""
+        assert question.answered_at
+        for act in self._part.acts:
+            if self._held(act, question) and not self._is_disturbed(act.at, min(act.back_at, question.answered_at)):
+                yield f"answered despite /{act.what}"
+            if act.what == "reject" and question.name in act.questions and act.said.startswith(REJECTED):
+                yield "answered although rejected"
+            late = question.answered_at > self._taken_in(act, question) + SOON
+            if late and not self._is_disturbed(act.at, question.answered_at):
+                yield f"answered after {act.what}"
+        if question.chat in self._account.approving and not self._is_approved(question):
+            yield "answered without approval"
+
+    def _held(self, act: Act, question: Asked) -> bool:
+        return act.chat in (None, question.chat) and holds_at(act, question.asked_at)
+
+    def _taken_in(self, act: Act, question: Asked) -> float:
+        """When the userbot knew that the question is to have no answer, FOR_EVER if it is to have one."""
+        if act.chat not in (None, question.chat) or act.number < question.message_id:
+            return FOR_EVER
+        if act.what == "wrote":
+            return self._book.owner_wrote.get(act.number, FOR_EVER)
+        return act.done_at if act.what == "cancel" else FOR_EVER
+
+    def _is_approved(self, question: Asked) -> bool:
+        decided = any(a.what in ("approve", "replace") and question.name in a.questions for a in self._part.acts)
+        waited = (question.answered_at or 0) - question.asked_at
+        return decided or (self._account.expired == "send" and waited > self._settings.approve_for)
+
+    def _bad_drafts(self) -> Iterator[str]:
+        texts = [draft.text for draft in self._part.drafts]
+        for draft in self._part.drafts:
+            known = [question for question in self._asked if question.name in draft.questions]
+            if texts.count(draft.text) > 1 and not any(self._part.is_forgotten(question) for question in known):
+                yield f"two drafts: {sorted(draft.questions)}"
+        emptied = max((noted.ended for noted in self._part.chronicle.of("emptied")), default=0.0)
+        for draft in self._part.drafts:
+            if draft.is_left and draft.seen_at > emptied:
+                yield f"a draft is left: {sorted(draft.questions)} {draft.message_id}"
+
+    def _over_the_limit(self) -> Iterator[str]:
+        if self._part.chronicle.of("emptied"):
+            return
+        for chat in sorted({question.chat for question in self._asked}):
+            answered = self._answered(chat)
+            if len(answered) > self._account.limit and not any(one.chat == chat for one in self._part.breaks):
+                yield f"{len(answered)} answers for {chat}, {self._account.limit} allowed"
+
+    def _answered(self, chat: str) -> Sequence[Asked]:
+        return [q for q in self._asked if q.chat == chat and self._part.outcomes(q)]
+
+    def _is_disturbed(self, begin: float, end: float) -> bool:
+        kinds = (self._account.account, "nats", "telegram")
+        noted = (noted for noted in self._part.chronicle.disturbances if noted.whom in kinds)
+        return any(one.touches(begin, end, slack=NOTICED) for one in noted)

@@ -1,0 +1,31 @@
+"""Which questions an owner's act may silence."""
+
+from tests.promises.history import Act, Asked, Settings
+
+WHOLE_SECONDS = 1.0
+"""Telegram's dates are rounded down."""
+PATIENCE = 15.0
+"""Seconds beyond the deadline after which a user asks again whatever has become of the question."""
+
+
+def silence(act: Act, question: Asked, settings: Settings) -> str:
+    """What the question's silence is called if the act explains it, else nothing."""
+    if act.what == "reject":
+        return "rejected" if question.name in act.questions else ""
+    if act.chat not in (None, question.chat):
+        return ""
+    later = act.number > question.message_id and act.at < question.asked_at + settings.deadline + PATIENCE
+    within = act.at <= question.asked_at <= act.back_at
+    just_after = question.asked_at <= act.at + settings.owner_pause + WHOLE_SECONDS
+    kinds = {
+        "wrote": "taken_over" if later else "paused" if just_after else "",
+        "cancel": "cancelled" if later else "",
+        "pause": "paused" if within else "",
+        "deny": "denied" if within else "",
+    }
+    return kinds.get(act.what, "")
+
+
+def holds_at(act: Act, moment: float) -> bool:
+    """A question asked then is not answered."""
+    return act.what in ("pause", "deny") and act.done_at < moment < act.back_from

@@ -1,0 +1,153 @@
+"""A run that keeps every promise is accepted; each of its corruptions is refused with the reason."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+
+from tests.promises.__main__ import main
+from tests.promises.good_run import ANNA, BORIS, FAILED, VERA, answer, asked, good, history
+from tests.promises.history import (
+    REQUESTS,
+    USER,
+    Acknowledged,
+    Asked,
+    Flood,
+    Line,
+    Logged,
+    Process,
+    Record,
+    Sent,
+    Update,
+)
+from tests.promises.jsonl import write
+from tests.promises.judgement import judge
+
+Change = Callable[[Line], Line | None]
+
+
+def without(*kinds: type, chat: str = "", number: int = 0) -> Change:
+    """Drop the lines of these kinds about a message, or its answer."""
+
+    def change(line: Line) -> Line | None:
+        id_ = getattr(line, "message_id", getattr(line, "id", None))
+        return None if isinstance(line, kinds) and line.chat == chat and id_ == number else line
+
+    return change
+
+
+def changed(kind: type, number: int, **values: object) -> Change:
+    """Let the lines of the kind about a message be otherwise."""
+
+    def change(line: Line) -> Line:
+        id_ = getattr(line, "message_id", getattr(line, "id", None))
+        return replace(line, **values) if isinstance(line, kind) and id_ == number else line
+
+    return change
+
+
+def same(line: Line) -> Line:
+    return line
+
+
+def corrupted(change: Change, more: Iterable[Line] = ()) -> list[Line]:
+    return [*(line for old in good() if (line := change(old)) is not None), *more]
+
+
+NEWER = asked(ANNA, 13, 115.0, 118.0), Logged(USER, ANNA, 13, "asked", 115.1)
+CORRUPTED = {
+    "twice": (same, [answer(ANNA, 5, 105.0, "вопрос 10")], "answered_twice: 1.2.10 вопрос 10"),
+    "lost": (
+        lambda line: without(Sent, chat=ANNA, number=111)(line) and changed(Asked, 11, answered_at=None)(line),
+        [],
+        "lost: 1.2.11 вопрос 11",
+    ),
+    "failed for no reason": (
+        changed(Sent, 111, text=FAILED),
+        [],
+        "failed_told: 1.2.11 вопрос 11: no fault was longer than the deadline",
+    ),
+    "out of order": (
+        lambda line: replace(line, id=221 - line.id) if isinstance(line, Sent) and line.id in (110, 111) else line,
+        [],
+        "userbot: out of order: 1.2.11 вопрос 11 was answered before вопрос 10",
+    ),
+    "after /delete_history": (
+        changed(Sent, 111, id=113),
+        [],
+        "userbot: told after /delete_history: 1.2.11 вопрос 11",
+    ),
+    "edited after /delete_history": (
+        changed(Sent, 111, edited_at=114.0),
+        [],
+        "userbot: told after /delete_history: 1.2.11 вопрос 11",
+    ),
+    "a deleted piece": (
+        lambda line: changed(Sent, 122, text="вопрос 20\nвопрос 21\nвопрос 22")(
+            changed(Asked, 21, answered_at=210.0)(line)
+        ),
+        [],
+        "userbot: answered although deleted: 1.3.21 вопрос 21",
+    ),
+    "a piece left out": (
+        changed(Asked, 21, deleted_at=None),
+        [],
+        "userbot: left out of 'вопрос 20\\nвопрос 22': 1.3.21 вопрос 21",
+    ),
+    "after the owner took over": (
+        changed(Asked, 30, answered_at=304.0),
+        [answer(VERA, 30, 304.0)],
+        "userbot: answered after wrote: 1.4.30 вопрос 30",
+    ),
+    "busy for too long": (
+        changed(Asked, 10, answered_at=231.0),
+        [],
+        "userbot: busy for 131 s: 1.2.10 вопрос 10",
+    ),
+    "another chat's text": (same, [answer(BORIS, 29, 230.0, "вопрос 11")], "text of another chat: 'вопрос 11' in 3"),
+    "an event of nobody's": (same, [Acknowledged(REQUESTS, "1.2.99.0")], "unaccounted for: an event of requests"),
+    "a late end": (
+        lambda line: replace(line, ended_at=911.0) if isinstance(line, Process) and line.told_at else line,
+        [],
+        "userbot took 11.0 s to end, 10.0 allowed",
+    ),
+    "no end": (same, [Process("bridge", "forced", told_at=900.0)], "forced kill: bridge had not ended in time"),
+    "left busy": (
+        lambda line: replace(line, rests=False) if isinstance(line, Record) and line.chat == ANNA else line,
+        [],
+        "left busy: 2",
+    ),
+    "a lost update": (
+        lambda line: replace(line, expected=0) if isinstance(line, Update) and line.revision == 9 else line,
+        [],
+        "register 1.2: revision 9 builds on 0, while 5 came before it",
+    ),
+}
+
+
+def test_a_run_that_keeps_every_promise_is_accepted() -> None:
+    judgement = judge(history(good()))
+    assert judgement.faults == []
+    assert {name: count for name, count in judgement.counts().items() if count} == {
+        "answered_once": 4,
+        "taken_over": 1,
+        "deleted": 1,
+    }
+
+
+@pytest.mark.parametrize(("change", "more", "reason"), CORRUPTED.values(), ids=CORRUPTED)
+def test_a_corrupted_run_is_refused_with_the_reason(tmp_path, capsys, change, more, reason) -> None:
+    lines = corrupted(change, more)
+    faults = judge(history(lines)).faults
+    assert any(fault.startswith(reason) for fault in faults), faults
+    write(history(lines), tmp_path / "history.jsonl")
+    assert main([str(tmp_path / "history.jsonl")]) == 1
+    assert reason in capsys.readouterr().out
+
+
+def test_the_longest_flood_wait_may_keep_a_chat_busy() -> None:
+    assert judge(history(corrupted(changed(Asked, 10, answered_at=231.0), [Flood(USER, 5.0)]))).faults == []
+
+
+def test_what_was_asked_after_delete_history_is_answered() -> None:
+    assert judge(history([*good(), *NEWER, answer(ANNA, 13, 118.0)])).faults == []
