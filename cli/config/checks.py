@@ -17,9 +17,13 @@ from observability.environment import check_numbers, exporters, is_sdk_disabled
 
 @dataclass(slots=True)
 class Checked:
-    """Messages about bad settings, and the required settings that are missing, by command."""
+    """Messages about bad settings, and the required settings that are missing, by command.
+
+    `without_effect`: about good ones that change nothing.
+    """
 
     bad: list[str] = field(default_factory=list)
+    without_effect: list[str] = field(default_factory=list)
     missing: dict[str, list[SettingProblem]] = field(default_factory=dict)
 
 
@@ -29,7 +33,9 @@ def check(commands: Iterable[str]) -> Checked:
     for name in commands:
         settings = COMMANDS[name].settings
         try:
-            checked.bad += _errors_on_use(settings.read())
+            given = settings.read()
+            checked.bad += _errors_on_use(given)
+            checked.without_effect += given.without_effect if isinstance(given, UserbotSettings) else []
         except BadSettings as error:
             checked.bad += [problem.text for problem in error.problems if not problem.missing]
             by_variable = {field.variable for field in fields(settings)}  # the rest stands on the command line
@@ -37,7 +43,8 @@ def check(commands: Iterable[str]) -> Checked:
             checked.missing |= {name: missing} if missing else {}
         except SettingsError as error:
             checked.bad.append(str(error))
-    checked.bad = list(dict.fromkeys(checked.bad))  # most variables are read by several commands
+    for lines in (checked.bad, checked.without_effect):
+        lines[:] = dict.fromkeys(lines)  # most variables are read by several commands
     return checked
 
 

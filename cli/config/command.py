@@ -45,7 +45,7 @@ def show(command: Sequence[str]) -> None:
     ]
     click.echo("\n\n".join(_table(*part) for part in [*shown, ("Read by others", values.of_others(lines))] if part[1]))
     report, checked = _examined(names)
-    for problem in [*report.errors, *checked.bad, *report.warnings()]:
+    for problem in [*report.errors, *checked.bad, *checked.without_effect, *report.warnings()]:
         click.echo(problem, err=True)
 
 
@@ -55,7 +55,7 @@ def check_settings(command: Sequence[str]) -> None:
     report, checked = _examined(names)
     missing = [problem.text for problems in checked.missing.values() for problem in problems]
     bad = [*report.errors, *checked.bad, *(missing if command else [])]
-    for problem in [*bad, *report.warnings()]:
+    for problem in [*bad, *checked.without_effect, *report.warnings()]:
         click.echo(problem)
     if bad:
         raise SettingsError(f"{len(bad)} {'settings have' if len(bad) > 1 else 'setting has'} to be corrected")

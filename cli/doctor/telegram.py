@@ -17,6 +17,7 @@ from events.telegram_client import KURIGRAM, PYROGRAM, Client, installed_clients
 
 def examine_session(settings: UserbotSettings) -> Iterator[Finding]:
     """Examine whether the userbot can start without a prompt; do not connect to Telegram."""
+    yield from map(note, settings.without_effect)
     yield from _examine_client()
     try:
         if path := settings.session_file:

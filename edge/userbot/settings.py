@@ -22,6 +22,7 @@ from edge.userbot.rule_values import (
     TriggerEntries,
 )
 from edge.userbot.rules import DEFAULTS, MAX_DEBOUNCE, Approve
+from edge.userbot.triggers import Trigger, Triggers
 from events.errors import SettingsError
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds, ServiceSettings
@@ -30,6 +31,10 @@ _LIKE_A_STRING = re.compile(r"[A-Za-z0-9_=-]{80,}")
 LONG_FOR_A_PATH = 200
 SESSION_SUFFIX = ".session"
 NOBODY_APPROVES = "USERBOT_APPROVE: a bot sends its drafts to USERBOT_OWNER; set that to your id, or this to off"
+MENTIONS_NOWHERE = (
+    "the trigger mentions has no effect without USERBOT_GROUPS, as an account is named in groups only; list yours"
+    " there, or take another trigger"
+)
 WHERE = "create an application at https://my.telegram.org to get it"
 
 
@@ -218,6 +223,13 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
     def wants_approval(self) -> bool:
         """Return whether any answer is sent only if the owner approves it."""
         return self.approve != "off" or any(contact.approve for contact in self.contacts.values())
+
+    @property
+    def without_effect(self) -> list[str]:
+        """Return a line for each value that changes nothing, because of another setting."""
+        triggers = [self.triggers, *(contact.triggers or () for contact in self.contacts.values())]
+        named = any(kind is Trigger.MENTIONS for entries in triggers for kind, _ in Triggers.of(entries).shares)
+        return [MENTIONS_NOWHERE] if named and not self.groups else []
 
     @property
     def session_text(self) -> str:

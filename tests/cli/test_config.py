@@ -317,6 +317,17 @@ def test_check_finds_unknown_names_and_doubts_the_environments(tmp_path):
     assert out.startswith(".env, line 1: there is no NATS_ULR (did you mean NATS_URL?)\n")
 
 
+@pytest.mark.parametrize("part", ["check", "show"])
+def test_a_right_value_that_has_no_effect_is_said_once_and_is_no_fault(part):
+    os.environ |= {"API_ID": "1", "API_HASH": "x", "BOT_TOKEN": "1:x", "USERBOT_TRIGGERS": "mentions"}
+    code, out, err = timokha("config", part)
+    said = [line for line in (out + err).splitlines() if "has no effect" in line]
+    assert (code, [line.startswith("the trigger mentions") for line in said]) == (0, [True])
+    os.environ["USERBOT_GROUPS"] = "-1001234567890"
+    code, out, err = timokha("config", part)
+    assert (code, "has no effect" in out + err) == (0, False)
+
+
 def test_what_one_command_needs_is_no_fault_of_the_others():
     assert timokha("config", "check", "generate")[0] == 0
     code, out, _ = timokha("config", "check", "userbot")

@@ -118,3 +118,13 @@ def test_a_bot_that_needs_approval_needs_an_owner(wanted):
 
 def test_answers_for_connected_persons_need_no_owner_to_be_approved():
     assert BusinessSettings.read(**NEEDED, approve="all", bot_token="1:x").wants_approval
+
+
+@pytest.mark.parametrize(
+    "triggers", [{"triggers": "private,mentions:50%"}, {"contacts": '{"@a": {"triggers": ["mentions"]}}'}]
+)
+def test_a_trigger_that_can_apply_in_no_chat_is_said_to_have_no_effect(triggers):
+    [line] = UserbotSettings.read(**NEEDED, **triggers).without_effect
+    assert line.startswith("the trigger mentions has no effect without USERBOT_GROUPS")
+    assert UserbotSettings.read(**NEEDED, **triggers, groups="-1001234567890").without_effect == []
+    assert UserbotSettings.read(**NEEDED, triggers="replies,any").without_effect == []

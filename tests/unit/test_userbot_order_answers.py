@@ -182,6 +182,7 @@ def test_the_limits_are_those_in_force_and_what_is_used() -> None:
     assert reports.limits(rules, NOW).splitlines() == [
         "Limits:",
         "• in a chat and minute: 20 answers at most",
+        "• in a chat and hour, without the prefix: 60 answers at most",
         "• in a chat and day: no limit",
         "• a day in all chats: 50 answers at most, 7 answers so far today",
         "• quiet hours: none",

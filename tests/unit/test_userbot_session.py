@@ -211,6 +211,11 @@ def test_without_a_session_somebody_has_to_sign_in(tmp_path) -> None:
     assert not [one for one in look(settings(tmp_path / "none", bot_token="1:x")) if one.level is Level.WRONG]
 
 
+def test_the_doctor_notes_a_trigger_that_can_apply_nowhere(tmp_path):
+    notes = [one.text for one in look(settings(tmp_path / "none", triggers="mentions")) if one.level is Level.NOTE]
+    assert [text for text in notes if "mentions has no effect" in text]
+
+
 def test_a_session_that_others_may_read_is_wrong(tmp_path) -> None:
     path = made(tmp_path / "owner.session")
     path.chmod(0o640)

@@ -75,6 +75,7 @@ def limits(rules: Rules, now: datetime) -> str:
     locale = rules.locale
     lines = [
         say(locale, "limits-per-minute", limit=rules.max_answers),
+        say(locale, "limits-per-hour", limit=rules.max_without_prefix),
         say(locale, "limits-per-day", limit=rules.max_answers_per_day),
         _limit_for_all(rules, now),
         _quiet_hours(rules),

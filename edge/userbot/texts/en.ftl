@@ -175,6 +175,12 @@ limits-per-minute =
         [one] { $limit } answer at most
        *[other] { $limit } answers at most
     }
+limits-per-hour =
+    in a chat and hour, without the prefix: { $limit ->
+        [0] no limit
+        [one] { $limit } answer at most
+       *[other] { $limit } answers at most
+    }
 limits-per-day =
     in a chat and day: { $limit ->
         [0] no limit

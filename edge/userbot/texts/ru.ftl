@@ -196,6 +196,14 @@ limits-per-minute =
         [many] не больше { $limit } ответов
        *[other] не больше { $limit } ответа
     }
+limits-per-hour =
+    в чате за час, без префикса: { $limit ->
+        [0] без ограничения
+        [one] не больше { $limit } ответа
+        [few] не больше { $limit } ответов
+        [many] не больше { $limit } ответов
+       *[other] не больше { $limit } ответа
+    }
 limits-per-day =
     в чате за день: { $limit ->
         [0] без ограничения
