@@ -56,6 +56,8 @@ def edit_message(call: Call, query: functions.messages.EditMessage) -> TLObject:
         text, formatting = message.text, message.entities
     else:
         text, formatting = _checked(call, query.message or "", query.entities)
+    if isinstance(peer, Group):
+        formatting = mentions.with_usernames(text, formatting)
     markup = _markup(call, query.reply_markup)
     if (text, formatting, markup) == (message.text, message.entities, message.markup):
         raise Refusal(400, "MESSAGE_NOT_MODIFIED")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Self, TypeVar
 
-from edge.sandbox import messaging, render
+from edge.sandbox import mentions, messaging, render
 from edge.sandbox.business_by_hand import BusinessByHand
 from edge.sandbox.buttons import Press
 from edge.sandbox.call import Push
@@ -163,7 +163,8 @@ class Sandbox(BusinessByHand, GroupsByHand):
         """
         user = self.state.accounts[user_id]
         message = self.state.chat_box(user, group_id).messages[message_id]
-        self._deliver(messaging.edit(self.state, user, message, text))
+        entities = mentions.with_usernames(text, None) if group_id else None
+        self._deliver(messaging.edit(self.state, user, message, text, entities=entities))
 
     def delete(self, user_id: int, *message_ids: int, revoke: bool = True, group_id: int = 0) -> None:
         """Delete messages of the user's chats, unless `revoke` is false also for the others in the chats.

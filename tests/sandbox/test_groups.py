@@ -93,6 +93,20 @@ async def test_posts_and_anonymous_messages_have_no_user_as_writer(telegram, mem
     assert (hidden.post, hidden.from_id.channel_id) == (False, bare_id(group.id))
 
 
+async def test_who_is_named_in_a_message_is_named_in_it_after_an_edit_too(telegram, members, vera, group):
+    anna, boris = members
+    by_hand = telegram.send(vera.id, group.id, "Hi @Anna")
+    telegram.edit(vera.id, by_hand.id, "Dear @Anna", group_id=group.id)
+    by_client = await boris.send(group, "Hi @Anna")
+    edit = functions.messages.EditMessage(peer=boris.peer(group), id=by_client.id, message="Dear @Anna")
+    await boris.invoke(edit)
+    for _ in range(2):
+        edited = await anna.next(types.UpdateEditChannelMessage)
+        assert [(type(one), one.offset, one.length) for one in edited.message.entities] == [
+            (types.MessageEntityMention, 5, 5)
+        ]
+
+
 async def test_who_is_named_or_answered_is_mentioned(telegram, members, vera, group):
     anna, boris = members
     telegram.send(vera.id, group.id, "Hi @Anna, not mail@boris")
