@@ -29,6 +29,7 @@ from events.runtime.retrying import Retrying
 from events.schema import GenerationRequested, Role, Turn
 from tests.chaos.shipped_nats import ShippedNats
 from tests.rabbitmq_node import RabbitMQNode, installed
+from tests.simulation.rabbitmq.node import SimulatedNode
 
 CI = os.environ.get("CI") == "true"
 
@@ -138,7 +139,7 @@ def _need_rabbitmq() -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitMQNode]:
+async def real_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitMQNode]:
     """One node for all tests that do not stop it."""
     _need_rabbitmq()
     async with RabbitMQNode(tmp_path_factory.mktemp("rabbitmq"), clock=SystemClock()) as node:
@@ -152,15 +153,38 @@ def rabbitmq_needed() -> None:
 
 
 @pytest.fixture
-async def own_rabbitmq(tmp_path: Path, rabbitmq_needed: None) -> AsyncIterator[RabbitMQNode]:
-    """A node that the test may kill."""
+async def own_real_rabbitmq(tmp_path: Path, rabbitmq_needed: None) -> AsyncIterator[RabbitMQNode]:
     async with RabbitMQNode(tmp_path / "rabbitmq", clock=SystemClock()) as node:
         yield node
 
 
 @pytest.fixture
-async def rabbitmq_url(shared_rabbitmq: RabbitMQNode) -> str:
-    """The shared node, without a message in our queues."""
+async def simulated_rabbitmq() -> AsyncIterator[SimulatedNode]:
+    async with SimulatedNode() as node:
+        yield node
+
+
+@pytest.fixture
+def rabbitmq_kind(request: pytest.FixtureRequest) -> str:
+    """`real` or `simulated`: the folders whose tests run against both say so."""
+    return getattr(request, "param", "real")
+
+
+@pytest.fixture
+def shared_rabbitmq(request: pytest.FixtureRequest, rabbitmq_kind: str) -> RabbitMQNode | SimulatedNode:
+    """A broker that the test leaves running."""
+    return request.getfixturevalue(f"{rabbitmq_kind}_rabbitmq")
+
+
+@pytest.fixture
+def own_rabbitmq(request: pytest.FixtureRequest, rabbitmq_kind: str) -> RabbitMQNode | SimulatedNode:
+    """A broker that the test may kill."""
+    return request.getfixturevalue("simulated_rabbitmq" if rabbitmq_kind == "simulated" else "own_real_rabbitmq")
+
+
+@pytest.fixture
+async def rabbitmq_url(shared_rabbitmq: RabbitMQNode | SimulatedNode) -> str:
+    """The shared broker, without a message in our queues."""
     async with rabbitmq_connection.connect(SecretStr(shared_rabbitmq.url), name="wipe", clock=SystemClock()) as broker:
         names = [queue.name for queue in rabbitmq_topology.OURS]
         await rabbitmq_topology.delete(broker.consuming, *names, "rpc_queue", rabbitmq_topology.ORIGINAL_REPLIES.name)

@@ -82,6 +82,21 @@ class RabbitMQNode:
         """`kill -9`: the node's script and its Erlang machine are one process group."""
         await self._end(signal.SIGKILL)
 
+    async def lose_data(self) -> None:
+        """Only after `kill`."""
+        await asyncio.to_thread(shutil.rmtree, self._directory / "data")
+
+    def freeze(self) -> None:
+        """Its script, its Erlang machine and what that has started."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, which: signal.Signals) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, which)
+
     async def control(self, *arguments: str) -> None:
         """`rabbitmqctl`, to its end. Raises TransportUnreachable if it fails."""
         environment = {**os.environ, **self._environment()}

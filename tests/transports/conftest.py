@@ -1,6 +1,7 @@
 """Every implementation of the transport, each behind the same two fixtures.
 
-JetStream is one implementation on two servers: the real one, and the simulated one that must behave like it.
+JetStream is one implementation on two servers: the real one, and the simulated one that must behave like it. So is
+RabbitMQ.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,18 +41,21 @@ IMPLEMENTATIONS = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what needs a NATS server against both of them.
+    """Run what needs a NATS server or RabbitMQ against both of them.
 
-    A test that starts an EmbeddedServer itself is about its configuration, its users, TLS or its files.
+    A test that starts an EmbeddedServer itself is about its configuration, its users, TLS or its files; one that takes
+    `real_rabbitmq` or starts a RabbitMQNode is about virtual hosts, rights, TLS or a client that is no AMQP client.
     """
+    switches = [name for name in ("nats_kind", "rabbitmq_kind") if name in metafunc.fixturenames]
     for fixture, kinds in IMPLEMENTATIONS.items():
         if fixture in metafunc.fixturenames:
-            cases = [(kind, nats) for kind in kinds for nats in (SERVERS if kind == "jetstream" else SERVERS[:1])]
-            ids = [f"{kind}-{nats}" if kind == "jetstream" else kind for kind, nats in cases]
-            metafunc.parametrize((fixture, "nats_kind"), cases, indirect=True, ids=ids)
+            cases = [(kind, server) for kind in kinds for server in (SERVERS[:1] if kind == "memory" else SERVERS)]
+            ids = [kind if kind == "memory" else f"{kind}-{server}" for kind, server in cases]
+            values = [(kind, *[server] * len(switches)) for kind, server in cases]
+            metafunc.parametrize((fixture, *switches), values, indirect=True, ids=ids)
             return
-    if "nats_kind" in metafunc.fixturenames:
-        metafunc.parametrize("nats_kind", SERVERS, indirect=True)
+    for switch in switches:
+        metafunc.parametrize(switch, SERVERS, indirect=True)
 
 
 @pytest.fixture
@@ -110,7 +114,7 @@ async def rabbitmq_transport(rabbitmq_url: str) -> AsyncIterator[Transport]:
 
 
 @pytest.fixture
-def transport(request: pytest.FixtureRequest, nats_kind: str) -> Transport:
+def transport(request: pytest.FixtureRequest, nats_kind: str, rabbitmq_kind: str) -> Transport:
     return request.getfixturevalue(f"{request.param}_transport")
 
 

@@ -101,11 +101,11 @@ async def test_a_stopped_receiver_does_not_come_back(broker: Broker) -> None:
     assert await topology.consumer_counts(broker.consuming, QUEUE) == [0]
 
 
-async def test_a_vhost_that_is_deleted_ends_the_process_that_used_it(shared_rabbitmq: RabbitMQNode) -> None:
-    await shared_rabbitmq.control("add_vhost", "brief")
-    await shared_rabbitmq.control("set_permissions", "-p", "brief", "guest", ".*", ".*", ".*")
-    async with connect(SecretStr(f"{shared_rabbitmq.url}brief"), name="test", clock=SystemClock()) as broker:
-        await shared_rabbitmq.control("delete_vhost", "brief")
+async def test_a_vhost_that_is_deleted_ends_the_process_that_used_it(real_rabbitmq: RabbitMQNode) -> None:
+    await real_rabbitmq.control("add_vhost", "brief")
+    await real_rabbitmq.control("set_permissions", "-p", "brief", "guest", ".*", ".*", ".*")
+    async with connect(SecretStr(f"{real_rabbitmq.url}brief"), name="test", clock=SystemClock()) as broker:
+        await real_rabbitmq.control("delete_vhost", "brief")
         async with asyncio.timeout(30):
             with pytest.raises(SettingsError, match="RABBITMQ_URL"):
                 await broker.upkeep.failure()

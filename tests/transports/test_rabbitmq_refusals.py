@@ -65,12 +65,12 @@ async def test_a_vhost_that_is_not_there_is_a_bad_setting(rabbitmq_url: str, vho
     assert "vhost" in await refused(f"{rabbitmq_url}{vhost}", SettingsError)
 
 
-async def test_a_vhost_that_the_user_may_not_enter_is_a_bad_setting(shared_rabbitmq: RabbitMQNode) -> None:
-    await shared_rabbitmq.control("add_user", "anna", PASSWORD)
+async def test_a_vhost_that_the_user_may_not_enter_is_a_bad_setting(real_rabbitmq: RabbitMQNode) -> None:
+    await real_rabbitmq.control("add_user", "anna", PASSWORD)
     try:
-        assert "refused for user 'anna'" in await refused(shared_rabbitmq.url_of("anna", PASSWORD), SettingsError)
+        assert "refused for user 'anna'" in await refused(real_rabbitmq.url_of("anna", PASSWORD), SettingsError)
     finally:
-        await shared_rabbitmq.control("delete_user", "anna")
+        await real_rabbitmq.control("delete_user", "anna")
 
 
 @pytest.mark.parametrize(
