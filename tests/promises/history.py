@@ -82,7 +82,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Sent:
-    """What lies in a chat from the account, with its id and what it answers for who asks.
+    """What lies in a chat from the account, with its id and what it answers for who asks; not in its owner's chat.
 
     `about`: the request id that it was sent for, if its random id says so.
     """
