@@ -10,8 +10,10 @@ from tests.promises.good_run import ANNA, BORIS, FAILED, VERA, answer, asked, go
 from tests.promises.history import (
     REQUESTS,
     USER,
+    Account,
     Acknowledged,
     Asked,
+    Disturbance,
     Flood,
     Line,
     Logged,
@@ -123,6 +125,11 @@ CORRUPTED = {
         "register 1.2: revision 9 builds on 0, while 5 came before it",
     ),
 }
+TURNED: dict[Line, Line] = {
+    Logged(USER, ANNA, 10, "asked", 100.1): Logged(USER, ANNA, 10, "asked", 104.2),
+    answer(ANNA, 10, 103.0): replace(answer(ANNA, 10, 107.0), id=111),
+    answer(ANNA, 11, 107.0): replace(answer(ANNA, 11, 103.0), id=110),
+}
 
 
 def test_a_run_that_keeps_every_promise_is_accepted() -> None:
@@ -147,6 +154,28 @@ def test_a_corrupted_run_is_refused_with_the_reason(tmp_path, capsys, change, mo
 
 def test_the_longest_flood_wait_may_keep_a_chat_busy() -> None:
     assert judge(history(corrupted(changed(Asked, 10, answered_at=231.0), [Flood(USER, 5.0)]))).faults == []
+
+
+@pytest.mark.parametrize(("began", "ended", "faults"), [(221.0, 229.0, 0), (100.0, 104.0, 1), (233.0, 234.0, 1)])
+def test_what_is_out_of_order_when_the_deadline_is_over_may_keep_a_chat_busy(began, ended, faults) -> None:
+    outage = Disturbance("outage", "telegram", began, ended)
+    assert len(judge(history(corrupted(changed(Asked, 10, answered_at=231.5), [outage]))).faults) == faults
+
+
+def test_what_was_taken_up_late_after_a_gap_is_answered_late() -> None:
+    lines = corrupted(lambda line: TURNED.get(line, line))
+    assert judge(history(lines)).faults == []
+
+
+def test_an_account_that_sees_no_deletions_answers_what_was_deleted() -> None:
+    change, _, _ = CORRUPTED["a deleted piece"]
+    lines = [replace(line, sees_deletions=False) if isinstance(line, Account) else line for line in corrupted(change)]
+    assert judge(history(lines)).faults == []
+
+
+def test_an_emptied_store_forgets_a_deletion() -> None:
+    emptied = Disturbance("emptied", "nats", 111.0, 113.0, USER)
+    assert judge(history(corrupted(changed(Sent, 111, id=113), [emptied]))).faults == []
 
 
 def test_what_was_asked_after_delete_history_is_answered() -> None:
