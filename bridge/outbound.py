@@ -75,7 +75,8 @@ class Outbound:
         end = await reply.wait(SAVE_AFTER)
         if end is WaitEnd.TIMED_OUT:
             await self.sent_requests.save(sent)
-            end = await reply.wait(sent.until - self.clock.now())
+            # Not beyond the deadline: what was recorded before the clock was set back is an hour away.
+            end = await reply.wait(min(sent.until, request.deadline) - self.clock.now())
         if end is WaitEnd.UNUSABLE:
             return GaveUp(FailureReason.REJECTED, reply.flaw, delivery.attempt)
         return await self._outcome(end, sent)

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from events.errors import Conflict
 from events.event import NATS_PREFIX, Event, from_headers, to_headers
@@ -79,8 +80,8 @@ class MemorySubscription:
         self.clock = clock
         self._ready: asyncio.Queue[MemoryDelivery] = asyncio.Queue()
 
-    def put(self, event: Event, attempt: int = 1) -> None:
-        self._ready.put_nowait(MemoryDelivery(self, event, attempt))
+    def put(self, event: Event, attempt: int = 1, published_at: datetime | None = None) -> None:
+        self._ready.put_nowait(MemoryDelivery(self, event, attempt, published_at or self.clock.now()))
 
     async def leave(self) -> None:
         """Do nothing: there are no deliveries to hand back."""
@@ -102,16 +103,19 @@ class MemorySubscription:
 class MemoryDelivery:
     """Implements `events.transport.Delivery`."""
 
-    def __init__(self, queue: MemorySubscription, event: Event, attempt: int) -> None:
+    def __init__(self, queue: MemorySubscription, event: Event, attempt: int, published_at: datetime) -> None:
         self.event = event
         self.attempt = attempt
-        self.published_at = queue.clock.now()
+        self.published_at = published_at
         self._queue = queue
         self._lease: asyncio.TimerHandle | None = None
 
     def start_lease(self) -> None:
         self._end_lease()
         self._redeliver_after(self._queue.lease)
+
+    async def age(self) -> timedelta:
+        return self._queue.clock.now() - self.published_at
 
     async def extend(self) -> None:
         self.start_lease()
@@ -128,7 +132,8 @@ class MemoryDelivery:
 
     def _redeliver_after(self, delay: timedelta) -> None:
         loop = asyncio.get_running_loop()
-        self._lease = loop.call_later(delay.total_seconds(), self._queue.put, self.event, self.attempt + 1)
+        again = partial(self._queue.put, self.event, self.attempt + 1, self.published_at)
+        self._lease = loop.call_later(delay.total_seconds(), again)
 
     def _end_lease(self) -> None:
         if self._lease:
@@ -143,7 +148,7 @@ class MemoryMarks:
         self._marks: dict[str, int] = {}
         self._versions = itertools.count(1)
 
-    async def created_at(self) -> datetime:
+    async def created_at(self, clock: Clock | None = None) -> datetime:
         return self._created_at
 
     async def add(self, key: str) -> int:
@@ -171,7 +176,7 @@ class MemoryRecords:
         self._created_at = created_at
         self._records: dict[str, Stored] = {}
 
-    async def created_at(self) -> datetime:
+    async def created_at(self, clock: Clock | None = None) -> datetime:
         return self._created_at
 
     async def load(self, key: str) -> Stored | None:

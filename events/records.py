@@ -2,12 +2,30 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from events.runtime.clock import Clock
 from events.runtime.retrying import Retrying
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+NEAR = timedelta(seconds=2)
+"""Clocks that differ by less are the same: how long an answer takes is no difference between them."""
+
+
+def by_clock(clock: Clock, moment: datetime, store_time: datetime | None) -> datetime:
+    """Return a `moment` of the past by `clock`, given by the store's clock, which shows `store_time` now.
+
+    LONG_AGO if it is in the future there: the store's clock was set back since, so nothing can be told from it.
+    """
+    if store_time is None or moment == LONG_AGO:
+        return moment
+    if moment > store_time:
+        return LONG_AGO
+    ahead = clock.now() - store_time
+    return moment if abs(ahead) < NEAR else moment + ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +53,11 @@ class Records(Protocol):
         """Remove a record without a trace, unless it was saved again since `version`. Raises TransportError."""
         ...
 
-    async def created_at(self) -> datetime:
-        """Return when the store was created; earlier records are lost. Raises TransportError."""
+    async def created_at(self, clock: Clock | None = None) -> datetime:
+        """Return when the store was created, by `clock` or else its own; earlier records are lost.
+
+        LONG_AGO if its own was set back since. Raises TransportError.
+        """
         ...
 
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
@@ -67,8 +88,8 @@ class Marks(Protocol):
         """Return whether `key` was set by `add`: other users can make a NATS server write an answer there."""
         ...
 
-    async def created_at(self) -> datetime:
-        """Return when the store was created; earlier marks are lost."""
+    async def created_at(self, clock: Clock | None = None) -> datetime:
+        """Return when the store was created, as for records; earlier marks are lost. Without `clock` it is an id."""
         ...
 
     async def keys(self, prefix: str) -> Sequence[str]:

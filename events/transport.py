@@ -46,6 +46,13 @@ class Delivery(Protocol):
     @property
     def published_at(self) -> datetime: ...
 
+    async def age(self) -> timedelta | None:
+        """Return how long ago the event was published, by the broker's clock; None if the broker does not tell.
+
+        Raises TransportError.
+        """
+        ...
+
     async def extend(self) -> None:
         """Renew the lease: the work goes on."""
         ...

@@ -55,7 +55,8 @@ class Metrics:
 
     def record_finished(self, took: timedelta, outcome: str) -> None:
         """Record how long a question took; `outcome` from a small fixed set, e.g. `answered`, `failed`, `expired`."""
-        self._answer.record(took.total_seconds(), {names.OUTCOME: outcome})
+        # The clock may have been set back.
+        self._answer.record(max(0.0, took.total_seconds()), {names.OUTCOME: outcome})
 
     def record_flood_wait(self, wait: timedelta) -> None:
         self._flood_wait.record(wait.total_seconds())

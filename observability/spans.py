@@ -250,11 +250,19 @@ class Spans:
         links: Sequence[Link] = (),
         start: datetime | None = None,
     ) -> Iterator[Span]:
-        # In integers: a floating-point number would round nanoseconds.
-        began = (start - EPOCH) // timedelta(microseconds=1) * 1000 if start else None
+        # Its length is measured by the monotonic clock: the other one may be set meanwhile, or since `start`.
+        began, entered = self.clock.now(), self.clock.monotonic()
         # The SDK's own error handling would record the error's message.
         with self._tracer(context).start_as_current_span(
-            name, context, kind, attributes, links, began, record_exception=False, set_status_on_exception=False
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            _nanoseconds(min(start or began, began)),
+            record_exception=False,
+            set_status_on_exception=False,
+            end_on_exit=False,
         ) as span:
             try:
                 yield span
@@ -263,6 +271,8 @@ class Spans:
                 if self.capture_content:
                     span.record_exception(error)
                 raise
+            finally:
+                span.end(_nanoseconds(began) + round((self.clock.monotonic() - entered) * 1e9))
 
     def _parent(self, headers: Mapping[str, str], *, entry: bool = False) -> Context:
         parent = propagation.extract(headers)
@@ -285,6 +295,11 @@ class Spans:
     def _records_nothing(self, context: Context | None = None) -> bool:
         """Return whether neither a span under `context`, by default the current one, nor its metrics are recorded."""
         return not self.measured and isinstance(self._tracer(context), NoOpTracer)
+
+
+def _nanoseconds(time: datetime) -> int:
+    """Return a time as OpenTelemetry wants it. In integers: a floating-point number would round nanoseconds."""
+    return (time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def is_unrecorded(context: Context | None = None) -> bool:

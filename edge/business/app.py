@@ -138,7 +138,7 @@ async def _answer(
                 receiving.receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
-                known_since=stored.created_at,
+                known_since=partial(stored.created_at, clock),
                 clock_offset=time.clock_offset,
                 record_fetched=telemetry.metrics.record_catch_up,
                 has_run_before=lambda: has_run_before,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from nats.js import JetStreamContext
@@ -25,6 +26,28 @@ GONE = {"no message found", "deleted message", "stream store EOF"}
 def client_of(js: JetStreamContext) -> Client:
     """Return the client behind `js`, which has no public way to it."""
     return cast(Client, js._nc)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTimes:
+    """When a stream was `created`, and what time it is `now`: both by the server's clock; None if it does not say.
+
+    Source: https://github.com/nats-io/nats-server/blob/main/server/stream.go (`StreamInfo`; `ts` since 2.10)
+    """
+
+    created: datetime | None
+    now: datetime | None
+
+
+async def stream_times(js: JetStreamContext, stream: str) -> StreamTimes:
+    """Return a stream's times, which nats-py does not read. Raises NatsError."""
+    answer = await _request(js, f"STREAM.INFO.{stream}", {})
+    return StreamTimes(_time(answer.get("created")), _time(answer.get("ts")))
+
+
+def _time(text: str | None) -> datetime | None:
+    # It has nanoseconds, and Python takes six digits at most.
+    return datetime.fromisoformat(f"{text[:19]}{text[19:].rstrip('Z')[:7]}+00:00") if text else None
 
 
 async def find_message(

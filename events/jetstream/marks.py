@@ -8,8 +8,8 @@ from nats.js.api import RawStreamMsg
 
 from events.jetstream.api import delete_message, find_message, subjects_of
 from events.jetstream.faults import translate_errors
-from events.jetstream.records import is_removal
-from events.records import LONG_AGO
+from events.jetstream.records import created_at, is_removal
+from events.runtime.clock import Clock
 
 OURS = b"timokha"
 """The content of a mark. A server that somebody makes write here writes JSON, or nothing."""
@@ -53,9 +53,9 @@ class JetStreamMarks:
             found = await find_message(self._js, self._stream, f"{self._root}{key}")
         return None if found is None or is_removal(found) else found
 
-    async def created_at(self) -> datetime:
+    async def created_at(self, clock: Clock | None = None) -> datetime:
         with translate_errors("the marks could not be looked at"):
-            return (await self._js.stream_info(self._stream)).created or LONG_AGO
+            return await created_at(self._js, self._stream, clock)
 
     async def keys(self, prefix: str) -> Sequence[str]:
         with translate_errors("marks could not be listed"):

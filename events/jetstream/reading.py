@@ -100,6 +100,9 @@ class ReadOnlyDelivery:
         self.published_at: datetime
         self.event, self.published_at = event_of(message)
 
+    async def age(self) -> timedelta | None:
+        return None
+
     async def extend(self) -> None: ...
 
     async def ack(self) -> None: ...

@@ -8,10 +8,11 @@ from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from events.errors import Conflict
-from events.jetstream.api import find_message, purge_subject
+from events.jetstream.api import find_message, purge_subject, stream_times
 from events.jetstream.faults import translate_errors
 from events.jetstream.reading import walk
-from events.records import LONG_AGO, Stored, Take
+from events.records import LONG_AGO, Stored, Take, by_clock
+from events.runtime.clock import Clock
 from events.runtime.retrying import Retrying
 
 
@@ -50,9 +51,9 @@ class JetStreamRecords:
         with translate_errors(f"record {key} could not be removed"):
             await purge_subject(self._js, self._stream, f"{self._root}{key}", up_to=version)
 
-    async def created_at(self) -> datetime:
+    async def created_at(self, clock: Clock | None = None) -> datetime:
         with translate_errors("the records could not be looked at"):
-            return (await self._js.stream_info(self._stream)).created or LONG_AGO
+            return await created_at(self._js, self._stream, clock)
 
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
         async def found(message: RawStreamMsg) -> None:
@@ -62,6 +63,13 @@ class JetStreamRecords:
 
         with translate_errors("records could not be read"):
             await walk(self._js, self._stream, f"{self._root}{prefix}>", found, retrying=retrying)
+
+
+async def created_at(js: JetStreamContext, stream: str, clock: Clock | None) -> datetime:
+    """Return when a stream was created, by `clock` or else the server's. Raises NatsError."""
+    times = await stream_times(js, stream)
+    created = times.created or LONG_AGO
+    return by_clock(clock, created, times.now) if clock else created
 
 
 def is_removal(message: RawStreamMsg) -> bool:

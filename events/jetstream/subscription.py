@@ -13,9 +13,10 @@ from events import subjects
 from events.errors import TransportError
 from events.event import NATS_PREFIX, Event, from_headers
 from events.faults import Fault
-from events.jetstream.api import client_of
-from events.jetstream.client import Client, NotPermitted
+from events.jetstream.api import client_of, stream_times
+from events.jetstream.client import NotPermitted
 from events.jetstream.configs import ACK_WAIT
+from events.jetstream.faults import translate_errors
 from events.jetstream.receiver import PullReceiver
 from events.transport import MAX_FETCH_WAIT, Channel
 
@@ -28,8 +29,9 @@ ACK_TIMEOUT = 2
 class JetStreamDelivery:
     """Implements `events.transport.Delivery`."""
 
-    def __init__(self, message: Msg) -> None:
+    def __init__(self, message: Msg, js: JetStreamContext) -> None:
         self._message = message
+        self._js = js
         metadata = message.metadata
         self.attempt: int = metadata.num_delivered or 1
         self.published_at: datetime = metadata.timestamp
@@ -40,6 +42,12 @@ class JetStreamDelivery:
             place=subjects.request_id_of(message.subject),
             received=self.published_at,
         )
+
+    async def age(self) -> timedelta | None:
+        stream = self._message.metadata.stream
+        with translate_errors(f"{self.event.id}: NATS did not say how old it is"):
+            now = (await stream_times(self._js, stream)).now
+        return now - self.published_at if now else None
 
     async def extend(self) -> None:
         await self._settle(self._message.in_progress())
@@ -68,8 +76,9 @@ class JetStreamSubscription:
 
     lease = ACK_WAIT
 
-    def __init__(self, nats: Client, receiver: PullReceiver) -> None:
-        self._nats = nats
+    def __init__(self, js: JetStreamContext, receiver: PullReceiver) -> None:
+        self._js = js
+        self._nats = client_of(js)
         self._receiver = receiver
 
     @classmethod
@@ -78,7 +87,7 @@ class JetStreamSubscription:
     ) -> "JetStreamSubscription":
         """Subscribe to an existing consumer (topology)."""
         nats = client_of(js)
-        return cls(nats, await PullReceiver.open(nats, subjects.stream(channel), consumer, random=random))
+        return cls(js, await PullReceiver.open(nats, subjects.stream(channel), consumer, random=random))
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[JetStreamDelivery]:
         """Raises TransportError if this user may not fetch, which would otherwise look like silence."""
@@ -89,23 +98,23 @@ class JetStreamSubscription:
                 self._nats.check(self._receiver.subject, since)
             except NotPermitted as error:
                 raise TransportError(str(error), Fault.FATAL) from None
-        return _deliveries(messages)
+        return _deliveries(messages, self._js)
 
     async def leave(self) -> None:
         """Stop receiving, and return what still arrives to the consumer at once. Takes up to a second."""
-        for delivery in _deliveries(await self._receiver.stop()):
+        for delivery in _deliveries(await self._receiver.stop(), self._js):
             try:
                 await delivery.retry(timedelta(0))
             except TransportError as error:
                 log.warning("nats.not_handed_back", error=str(error))
 
 
-def _deliveries(messages: Iterable[Msg]) -> list[JetStreamDelivery]:
+def _deliveries(messages: Iterable[Msg], js: JetStreamContext) -> list[JetStreamDelivery]:
     """Return the deliveries; skip messages that did not come from a stream."""
     deliveries = []
     for message in messages:
         try:
-            deliveries.append(JetStreamDelivery(message))
+            deliveries.append(JetStreamDelivery(message, js))
         except (NatsError, ValueError, IndexError, OverflowError) as error:
             log.warning("nats.no_delivery", error=str(error) or type(error).__name__)
     return deliveries

@@ -103,6 +103,7 @@ def decode(incoming: AbstractIncomingMessage, now: datetime) -> AmqpMessage:
         correlation_id=incoming.correlation_id or "",
         reply_to=incoming.reply_to or "",
         message_id=incoming.message_id or "",
+        expires_in=_expires_in(incoming),
         attempts=_attempts(incoming),
         sent_at=_sent_at(incoming),
         received_at=_sent_at(incoming) or now,
@@ -131,6 +132,10 @@ def _sent_at(incoming: AbstractIncomingMessage) -> datetime | None:
         return EPOCH + timedelta(milliseconds=_number(incoming.headers[SENT_HEADER]))
     except (KeyError, OverflowError):
         return None
+
+
+def _expires_in(incoming: AbstractIncomingMessage) -> timedelta | None:
+    return None if incoming.expiration is None else timedelta(seconds=float(incoming.expiration))  # type: ignore[arg-type]
 
 
 def _death(incoming: AbstractIncomingMessage) -> str:

@@ -62,6 +62,7 @@ class RabbitMQDelivery:
         self.event: Event = received.message.event()
         self.attempt: int = received.message.attempts + 1
         self.published_at: datetime = received.message.sent_at or self.event.time
+        self._expires_in = received.message.expires_in
         self._received = received
         self._sender = sender
         self._lease = lease
@@ -71,6 +72,17 @@ class RabbitMQDelivery:
         self._timer: asyncio.TimerHandle | None = None
         self._expiring: asyncio.Task[None] | None = None
         self._start_lease()
+
+    async def age(self) -> timedelta | None:
+        """By our clock, unless that can't be right: RabbitMQ would have dropped a message older than its expiry.
+
+        None for a message without one, such as that of a delayed retry.
+        """
+        here, expires_in = timedelta(seconds=self._clock.monotonic() - self._received_at), self._expires_in
+        if expires_in is None:
+            return None
+        claimed = self._clock.now() - self.published_at
+        return claimed if here <= claimed <= here + expires_in else here
 
     async def extend(self) -> None:
         self._start_lease()

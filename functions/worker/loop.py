@@ -18,6 +18,7 @@ from events.runtime.tasks import cancel, finish, within
 from events.schema import FailureReason, GenerationCompleted, GenerationRequested
 from events.subjects import GENERATE_CONSUMER
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
+from functions.worker.deadlines import Deadlines
 from functions.worker.in_flight import CANCEL_TIMEOUT, HAND_BACK_TIMEOUT, InFlight
 from functions.worker.outcomes import Answered, GaveUp, Outcome, Postponed, Reject, Retry, Skipped
 from functions.worker.settling import settle
@@ -89,6 +90,7 @@ class Worker:
         self._random = random
         self._slots = slots or (lambda: limits.slots)
         self._in_flight = InFlight()
+        self._deadlines = Deadlines(clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is in flight within the grace, and hand back the rest.
@@ -172,18 +174,20 @@ class Worker:
             return GaveUp.malformed(str(error), delivery.attempt)
         if not isinstance(request, GenerationRequested):
             return GaveUp.malformed(f"{request.TYPE} is not a request", delivery.attempt)
-        return await self._outcome_without_handler(request, delivery) or await self._handle(request, delivery)
-
-    async def _outcome_without_handler(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:
-        """Return the outcome of a request that needs no handler, else None."""
         try:
-            answered = delivery.attempt > 1 and await self._is_answered(delivery.event.request_id)
+            due = await self._unless_over(request, delivery)
         except TransportError as error:
             return Postponed(str(error), BACKOFF.pause(delivery.attempt, self._random))
-        if answered:
+        return due if isinstance(due, Skipped) else await self._handle(due, delivery)
+
+    async def _unless_over(self, request: GenerationRequested, delivery: Delivery) -> GenerationRequested | Skipped:
+        """Return the request, its deadline by our clock, or why it is over. Raises TransportError."""
+        if delivery.attempt > 1 and await self._is_answered(delivery.event.request_id):
             return Skipped("it is already answered")
-        expired = self._clock.now() >= request.deadline
-        return Skipped("its deadline has passed", expired=True) if expired else None
+        request = await self._deadlines.by_own_clock(request, delivery)
+        if self._clock.now() >= request.deadline:
+            return Skipped("its deadline has passed", expired=True)
+        return request
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ THINKING = {phrases.thinking(locale, str(number)) for locale in ("ru", "en") for
 
 @dataclass
 class Product:
-    """Userbot, generate and NATS as processes; `settings` go to those two."""
+    """Userbot, generate and NATS as processes; `settings` go to those two, `own` to the one that it names."""
 
     directory: Path
     telegram: Sandbox
@@ -42,6 +42,7 @@ class Product:
     owner: Account
     settings: dict[str, str]
     processes: dict[str, CommandProcess] = field(default_factory=dict)
+    own: dict[str, dict[str, str]] = field(default_factory=dict)
     visitors: int = 0
 
     def visitor(self, lang_code: str = "ru", *, bot: bool = False) -> Account:
@@ -95,7 +96,8 @@ class Product:
 
     async def start(self, *names: str) -> None:
         for name in names or ("userbot", "generate"):
-            self.processes[name] = CommandProcess(name, self.directory, self.settings)
+            settings = {**self.settings, **self.own.get(name, {})}
+            self.processes[name] = CommandProcess(name, self.directory, settings)
             await self.processes[name].start()
 
     async def kill(self, name: str) -> None:

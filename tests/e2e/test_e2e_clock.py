@@ -1,27 +1,19 @@
 """The userbot on a machine whose clock is wrong: it answers, and says so in one line."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from events.runtime.clock import SystemClock
+from tests.clocks import SteppedClock
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 SLOW = [pytest.param(ahead, marks=pytest.mark.slow) for ahead in (MINUTE, -MINUTE, -20 * MINUTE, DAY, -DAY)]
 
 
-class Ahead(SystemClock):
-    def __init__(self, ahead: timedelta) -> None:
-        self._ahead = ahead
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
-
-
 @pytest.mark.parametrize("ahead", [20 * MINUTE, *SLOW], ids=str)
 async def test_a_machine_whose_clock_is_wrong_answers_and_says_so_once(make_product, ahead) -> None:
     # A bot signs in by itself, so that no client here has to live with the wrong time.
-    product = await make_product(bot=True, clock=Ahead(-ahead))
+    product = await make_product(bot=True, clock=SteppedClock(-ahead))
     visitor = product.visitor()
     product.says(visitor, "Тимоха, привет")
     await product.until(lambda: product.answers(visitor))

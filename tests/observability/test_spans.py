@@ -15,6 +15,7 @@ from functions.generate.engine import GeneratedAnswer
 from functions.generate.handler import generate
 from observability import propagation
 from observability.spans import mark_failed
+from tests.clocks import SteppedClock
 
 REQUESTS = {
     "messaging.system": "nats",
@@ -281,3 +282,19 @@ async def test_a_chat_span_says_how_often_an_answer_was_drawn_and_no_text(observ
     assert span.attributes["gen_ai.usage.output_tokens"] == 9
     assert "секрет" not in str((dict(span.attributes), span.events))
     assert [count for _, count in observed.points()["timokha.redraws"]] == [2]
+
+
+@pytest.mark.parametrize("step", [timedelta(hours=1), timedelta(hours=-1)], ids=str)
+def test_a_span_is_as_long_as_it_took_if_the_clock_is_set_meanwhile(observed, question, step):
+    clock = SteppedClock()
+    spans = replace(observed.telemetry.spans, clock=clock)
+    with spans.receive_telegram(question):
+        clock.ahead += step
+    since = clock.now()
+    clock.ahead += step
+    with spans.step("await answer", question, trace={}, since=since):
+        pass
+    for span in observed.finished.values():
+        assert 0 <= (span.end_time - span.start_time) / 1e9 < (3700 if step > timedelta(0) else 10)
+    arrival = next(span for span in observed.finished.values() if span.parent is None)
+    assert (arrival.end_time - arrival.start_time) / 1e9 < 10

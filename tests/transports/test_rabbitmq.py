@@ -21,6 +21,7 @@ from events.rabbitmq.sender import RabbitMQPublisher, Unroutable
 from events.rabbitmq.subscription import RabbitMQSubscription
 from events.runtime.clock import SystemClock
 from events.transport import Channel
+from tests.clocks import SteppedClock
 
 SECOND = timedelta(seconds=1)
 
@@ -48,6 +49,20 @@ async def test_a_message_for_a_queue_that_does_not_exist_is_refused_and_the_next
         await broker.sender.send("nobody", AmqpMessage(b"x"))
     await broker.sender.send(topology.REPLIES.name, AmqpMessage(b"y"))
     assert (await received_from(broker, topology.REPLIES)).message.body == b"y"
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=1), timedelta(hours=-1)], ids=str)
+async def test_a_message_that_expires_is_not_older_than_that_whatever_the_clock_says(
+    broker, rabbitmq_url, make_event, ahead
+) -> None:
+    message = AmqpMessage.of(make_event(), expires_in=timedelta(minutes=2))
+    await broker.sender.send(topology.REQUESTS.name, message)
+    async with connect(SecretStr(rabbitmq_url), name="test", clock=SteppedClock(ahead)) as other:
+        delivery = await fetch_one(await RabbitMQSubscription.open(other, slots=1))
+        age = await delivery.age()
+        assert age is not None
+        assert timedelta(0) <= age < timedelta(seconds=30)
+        await delivery.ack()
 
 
 async def test_what_a_closed_receiver_had_in_hand_comes_again_as_the_next_attempt(broker, make_event) -> None:

@@ -27,6 +27,15 @@ async def test_what_is_published_arrives_unchanged(transport, make_event) -> Non
     await delivery.ack()
 
 
+async def test_a_delivery_knows_how_long_ago_its_event_was_published(transport, make_event) -> None:
+    await transport.publisher.publish(Channel.REQUESTS, make_event())
+    delivery = await fetch_one(await transport.subscribe())
+    age = await delivery.age()
+    await delivery.ack()
+    # RabbitMQ tells it only of messages that expire: see test_rabbitmq.py.
+    assert age is None or timedelta(0) <= age < timedelta(seconds=30)
+
+
 async def test_an_acknowledged_delivery_never_comes_again(transport, make_event) -> None:
     await transport.publisher.publish(Channel.REQUESTS, make_event())
     subscription = await transport.subscribe()

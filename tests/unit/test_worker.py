@@ -20,6 +20,7 @@ from functions.worker.loop import Limits, Worker, host_handler
 from functions.worker.outcomes import Reject, Retry
 from observability.spans import Spans
 from observability.telemetry import noop_telemetry
+from tests.clocks import SteppedClock
 
 LEASE = timedelta(seconds=0.3)
 
@@ -37,20 +38,22 @@ class World:
         self.replies = self.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=60))
 
     @asynccontextmanager
-    async def worker(self, handler, *, publisher=None, telemetry=None, **limits):
+    async def worker(self, handler, *, publisher=None, telemetry=None, clock=None, **limits):
+        clock = clock or SystemClock()
+
         async def answered(request_id: RequestId) -> bool:
             return await self.log.find(Channel.REPLIES, request_id) is not None
 
         stop = asyncio.Event()
         worker = Worker(
-            host_handler(handler, clock=SystemClock(), random=Random(1)),
+            host_handler(handler, clock=clock, random=Random(1)),
             subscription=self.requests,
             publisher=publisher or self.log,
             is_answered=answered,
             source="/test",
             limits=Limits(**{"slots": 1, "attempts": 5, "grace": timedelta(seconds=20), **limits}),
             telemetry=telemetry or noop_telemetry(),
-            clock=SystemClock(),
+            clock=clock,
             random=Random(1),
         )
         running = asyncio.create_task(worker.run(stop))
@@ -371,3 +374,45 @@ async def test_what_is_not_finished_within_the_grace_is_handed_back(world, make_
         stop.set()
     [again] = await world.requests.fetch(1, timedelta(seconds=5))
     assert again.attempt == 2
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)], ids=str)
+async def test_a_worker_whose_clock_is_wrong_answers_within_the_deadline(world, make_event, ahead) -> None:
+    left = []
+
+    async def handler(request):
+        left.append(request.deadline - clock.now())
+        return answer_to(request)
+
+    clock = SteppedClock(ahead)
+    with capture_logs() as logs:
+        async with world.worker(handler, clock=clock):
+            await world.ask(make_event(seconds=30))
+            assert isinstance((await world.reply()).data(), GenerationCompleted)
+    assert timedelta(0) < left[0] <= timedelta(seconds=30)
+    [line] = [line for line in logs if line["event"] == "worker.clock_off"]
+    assert line["seconds"] == pytest.approx(ahead.total_seconds(), abs=5)
+
+
+async def test_a_worker_whose_clock_is_wrong_skips_a_request_that_is_over(world, make_event) -> None:
+    async def handler(request):
+        raise AssertionError("it has no time left")
+
+    with capture_logs() as logs:
+        async with world.worker(handler, clock=SteppedClock(timedelta(hours=1))), asyncio.timeout(10):
+            await world.ask(make_event(seconds=0))
+            while not logs:  # noqa: ASYNC110 - logs have no event
+                await asyncio.sleep(0.01)
+    assert [line["event"] for line in logs] == ["request.skipped"]
+
+
+async def test_what_has_no_time_of_publication_is_due_at_its_deadline(world, make_event) -> None:
+    async def handler(request):
+        raise AssertionError("its deadline has passed")
+
+    with capture_logs() as logs:
+        async with world.worker(handler), asyncio.timeout(10):
+            await world.ask(replace(make_event(seconds=0), time=datetime.fromtimestamp(0, UTC)))
+            while not logs:  # noqa: ASYNC110 - logs have no event
+                await asyncio.sleep(0.01)
+    assert [line["event"] for line in logs] == ["request.skipped"]

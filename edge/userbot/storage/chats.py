@@ -59,15 +59,15 @@ class Chats:
         return changed
 
     async def created_at(self) -> datetime:
-        """Return when the store was created. Whether earlier questions were answered is not known."""
-        return await self._records.created_at()
+        """Return when the store was created, by our clock. Whether earlier questions were answered is not known."""
+        return await self._records.created_at(self._retrying.clock)
 
     async def restored_at(self) -> datetime:
-        """Return when the index was created: a restore creates it anew, as backups contain none (deploy/restore.sh).
+        """Return when the index was created, by our clock: a restore creates it anew (deploy/restore.sh).
 
         Earlier questions may have outcomes in Telegram that are not in their records.
         """
-        return await self.index.created_at()
+        return await self.index.created_at(self._retrying.clock)
 
     async def recheck(self, chat: str) -> bool:
         """Return whether a marked chat is unfinished. If not, drop its mark."""

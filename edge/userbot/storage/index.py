@@ -8,6 +8,7 @@ import structlog
 from edge.userbot.chat_tokens import is_chat_token
 from events.errors import TransportError
 from events.records import Marks
+from events.runtime.clock import Clock
 from events.runtime.log_throttle import LogThrottle
 from events.subjects import INDEX_MARK
 
@@ -27,9 +28,9 @@ class ChatIndex:
         """Return whether every unfinished chat is marked."""
         return await self._marks.is_ours(self._built)
 
-    async def created_at(self) -> datetime:
-        """Return when the store was created, for `mark_complete`."""
-        return await self._marks.created_at()
+    async def created_at(self, clock: Clock | None = None) -> datetime:
+        """Return when the store was created, by `clock`; without one, for `mark_complete`."""
+        return await self._marks.created_at(clock)
 
     async def mark_complete(self, created_at: datetime) -> None:
         """Record that all chats were checked since `created_at`. Do nothing if the store was recreated meanwhile."""
