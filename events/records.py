@@ -12,7 +12,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 NEAR = timedelta(seconds=2)
-"""Clocks that differ by less are the same: how long an answer takes is no difference between them."""
+"""Clocks that differ by less are the same: nodes of a cluster do, and it may be how long the answer took."""
 
 
 def by_clock(clock: Clock, moment: datetime, store_time: datetime | None) -> datetime:
@@ -22,7 +22,7 @@ def by_clock(clock: Clock, moment: datetime, store_time: datetime | None) -> dat
     """
     if store_time is None or moment == LONG_AGO:
         return moment
-    if moment > store_time:
+    if moment - store_time > NEAR:
         return LONG_AGO
     ahead = clock.now() - store_time
     return moment if abs(ahead) < NEAR else moment + ahead

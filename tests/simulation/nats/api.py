@@ -115,7 +115,8 @@ class Api:
             "num_subjects": stream.subject_count,
             "consumer_count": len(stream.consumers),
         }
-        return {"config": stream.config, "created": text_of(stream.created), "state": state}
+        now = text_of(self._jetstream.store.now())
+        return {"config": stream.config, "created": text_of(stream.created), "ts": now, "state": state}
 
     def _stream_names(self, tokens: list[str], asked: dict[str, Any]) -> Answer:
         streams = self._streams(asked.get("subject"))
