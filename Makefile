@@ -15,7 +15,7 @@ SHELL := bash
 # CHAOS_ACCOUNTS  true: with the accounts of deploy/nats-accounts.conf, without the faults that only an administrator can repair
 # CHAOS_BUSINESS  true: with business connections (CLIENT=kurigram)
 # CHAOS_OWNER  true: with owners who approve, pause, give orders and change timokha.toml meanwhile
-# CHAOS_TWIN   true: users also write without the prefix, in bursts, with typing, edits and deletions
+# CHAOS_TWIN   true: users also write without the prefix, in bursts, with typing, edits and deletions, and in a group
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats, bursts or voice; by default everything
 # VOICE_LIST   which questions `make bench PART=voice` asks: test, second or halfway
 # VOICE        where `make voice` trains, build/voice

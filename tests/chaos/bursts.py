@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from edge.sandbox.state import Account
+from edge.userbot.chat_tokens import ChatToken
 from tests.chaos.edges import Edge
 from tests.chaos.users import Crowd, Question
 from tests.chaos.world import World
@@ -23,7 +24,7 @@ GAPS = ((0.02, 0.9),) * 4 + ((1.0, 3.5),)
 HUSHED = 6.0
 """Seconds after which a user knows that the limit of the hour is reached."""
 SETTINGS = {
-    "USERBOT_TRIGGERS": "private",
+    "USERBOT_TRIGGERS": "private,mentions,replies",
     "USERBOT_DELAY": "0-1",
     # Longer than anything that the storm breaks.
     "USERBOT_REPEAT_WINDOW": "600",
@@ -32,7 +33,7 @@ SETTINGS = {
 
 @dataclass
 class Bursts:
-    """`limit`: of answers for a user, of an hour."""
+    """`limit`: of answers in a chat, of an hour."""
 
     world: World
     crowd: Crowd
@@ -50,22 +51,22 @@ class Bursts:
             if self.crowd.complete:
                 break
             pieces.append(self.crowd.ask(person, edge, "", self.chance.choice(("", "", "?", "."))))
-            await self._change(self.chance.choice(pieces))
+            await self.change(self.chance.choice(pieces))
         left = [piece for piece in pieces if piece.deleted_at is None]
         return (left or pieces or [None])[-1]
 
     def repeat(self, question: Question) -> None:
         """Send an answered piece's text once more, if nothing of the user's is being collected."""
-        of_user = [other for other in self.crowd.asked if other.user == question.user and other.deleted_at is None]
-        open_ = any(other.answered_at is None for other in of_user)
-        if question.is_piece and not (question.changed or open_) and self.chance.random() < REPEATED:
+        theirs = [other for other in self.crowd.asked if other.chat == question.chat and other.deleted_at is None]
+        open_ = any(other.answered_at is None for other in theirs)
+        if question.is_piece and not (question.changed or question.group or open_) and self.chance.random() < REPEATED:
             question.repeated_at = time.monotonic()
             self.world.telegram.send(question.user, question.edge.account.id, question.text)
 
     def hushes(self, question: Question) -> bool:
         """The user may have had all answers of the hour."""
         waited = time.monotonic() - question.asked_at
-        return question.is_piece and waited > HUSHED and len(of_user(self.crowd.asked, question)) >= self.limit
+        return question.is_piece and waited > HUSHED and len(of_chat(self.crowd.asked, question)) >= self.limit
 
     async def _pause(self, person: Account, edge: Edge) -> None:
         seconds = self.chance.uniform(*self.chance.choice(GAPS))
@@ -75,23 +76,25 @@ class Bursts:
             self.world.telegram.type(person.id, edge.account.id)
         await asyncio.sleep(seconds * 2 / 3)
 
-    async def _change(self, piece: Question) -> None:
+    async def change(self, piece: Question) -> None:
+        """Edit the piece, or delete it, or mostly neither."""
+        group = ChatToken.parse(piece.group).peer if piece.group else 0
         drawn = self.chance.random()
         if drawn >= CHANGED + DELETED or piece.deleted_at is not None or piece.changed:
             return
         await asyncio.sleep(self.chance.uniform(0, 0.7))
         if drawn < CHANGED:
             piece.changed = f"{piece.text} (правка)"
-            self.world.telegram.edit(piece.user, piece.own_id, piece.changed)
+            self.world.telegram.edit(piece.user, piece.own_id, piece.changed, group_id=group)
         else:
             piece.deleted_at = time.monotonic()
-            self.world.telegram.delete(piece.user, piece.own_id)
+            self.world.telegram.delete(piece.user, piece.own_id, group_id=group)
 
 
-def of_user(asked: Sequence[Question], question: Question) -> list[Question]:
-    """Return the pieces of the user that are older than `question`."""
+def of_chat(asked: Sequence[Question], question: Question) -> list[Question]:
+    """Return the pieces of the chat that are older than `question`."""
     return [
         other
         for other in asked
-        if other.is_piece and other.user == question.user and other.message_id < question.message_id
+        if other.is_piece and other.chat == question.chat and other.message_id < question.message_id
     ]

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.sandbox.groups import Group
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import signed_in_session
+from edge.userbot.storage.watermark import group_key
 from tests.promises.history import BOT, USER, Settings
 
 OWNER_PHONE = "+79990000000"
 OWNER_OF_BOT_PHONE = "+79980000000"
+CREATOR_PHONE = "+79960000000"
 PERSONS = 2
 """Who have connected the bot of the business edge."""
 OWNER_PAUSE = 3.0
@@ -26,7 +29,7 @@ class Edge:
     """`environment` is its userbot's, `log` what that writes.
 
     `kind`: of its process, with a number if that has several. `owner`: who is in charge, None if they do nothing in
-    this storm. `bot`: calls Telegram for the account.
+    this storm. `bot`: calls Telegram for the account. `group`: a forum in which it is asked too.
     """
 
     kind: str
@@ -35,6 +38,13 @@ class Edge:
     log: Path
     owner: Account | None = None
     bot: Account | None = None
+    group: Group | None = None
+
+    @property
+    def watermarks(self) -> list[str]:
+        """The keys under which it is stored how far its changes were taken in."""
+        groups = [group_key(str(self.account.id), str(self.group.id))] if self.group else []
+        return [str(self.caller), *groups]
 
     @property
     def caller(self) -> int:
@@ -66,6 +76,13 @@ def connected_accounts(telegram: Sandbox, directory: Path) -> tuple[list[Account
     bot = telegram.add_user(first_name="Тимоха-бот", username="timokha_bot", bot=True, business=True)
     persons = [telegram.add_user(first_name=f"Хозяин {n}", phone=f"+7997000000{n}") for n in range(PERSONS)]
     return persons, bot, {"BOT_TOKEN": bot.token or "", "USERBOT_SESSION": str(directory / "business.session")}
+
+
+def put_in_group(telegram: Sandbox, edge: Edge) -> None:
+    """Let there be a group with topics, of a creator who says nothing, in which the account is asked too."""
+    creator = telegram.add_user(first_name="Создатель", phone=CREATOR_PHONE)
+    edge.group = telegram.add_group("Читатели", [creator.id, edge.account.id], forum=True)
+    edge.environment["USERBOT_GROUPS"] = str(edge.group.id)
 
 
 def put_in_charge(telegram: Sandbox, edge: Edge) -> None:

@@ -23,8 +23,9 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
 from tests.chaos.edges import Edge
+from tests.chaos.groups import Groups
 from tests.chaos.nonsense import HINTS, RECORDS, reply
-from tests.chaos.users import Break, Crowd, Question, outcomes
+from tests.chaos.users import Break, Crowd, Question, box_of, outcomes
 from tests.chaos.world import World
 from tests.promises.history import EDGES, FOR_EVER, Disturbance
 
@@ -69,7 +70,8 @@ SHARES = {
 """How many kills there are to one of these; of each there is one at least, of an outage none below 12 kills."""
 DEAR = ("outages", "deleted_streams", "deleted_buckets")
 OF_BUSINESS = {"changed_connections": 8}
-"""Likewise, where there are business connections."""
+"""Likewise, where there are business connections; and where there is a group:"""
+OF_GROUPS = {"group_gaps": 2}
 NOT_WITH_ACCOUNTS = (
     "deleted_consumers",
     "deleted_streams",
@@ -82,10 +84,16 @@ NOT_WITH_ACCOUNTS = (
 
 
 def planned(
-    kills: int, chosen: str | None, chance: random.Random, *, accounts: bool = False, business: bool = False
+    kills: int,
+    chosen: str | None,
+    chance: random.Random,
+    *,
+    accounts: bool = False,
+    business: bool = False,
+    grouped: bool = False,
 ) -> list[str]:
     """What is to happen, in order. `chosen` is `name` or `name=count`, with commas between, instead of all."""
-    shares = {**SHARES, **(OF_BUSINESS if business else {})}
+    shares = {**SHARES, **(OF_BUSINESS if business else {}), **(OF_GROUPS if grouped else {})}
     if chosen is None:
         counts = {name: max(1, round(kills / share)) for name, share in shares.items()}
         counts |= {name: 0 for name in DEAR if kills < 12}
@@ -107,6 +115,7 @@ class Faults:
     world: World
     crowd: Crowd
     chance: random.Random
+    groups: Groups | None = None
     done: Counter[str] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
     """Messages that Telegram refuses for good, by the account that sends them."""
@@ -143,7 +152,9 @@ class Faults:
     async def _refused_sends(self) -> None:
         edge = self._edge()
         self.refused[edge.caller] += 1
-        self._telegram.faults.refuse(edge.caller, 406, "TOPIC_DELETED")
+        # In a group other refusals may mean that nothing can be written there: it would be left alone for an hour.
+        error = "PRIVACY_PREMIUM_REQUIRED" if edge.group else "TOPIC_DELETED"
+        self._telegram.faults.refuse(edge.caller, 406, error)
 
     async def _passing_refusals(self) -> None:
         edge, (code, name) = self._edge(), self.chance.choice(PASSING)
@@ -170,6 +181,11 @@ class Faults:
                 await self._telegram.refuse_connections()
                 await asyncio.sleep(self.chance.uniform(*OUTAGE))
                 await self._telegram.accept_connections()
+
+    async def _group_gaps(self) -> None:
+        assert self.groups
+        self._noted("group_gaps", self.groups.edge)
+        await self.groups.gap()
 
     async def _changed_connections(self) -> None:
         """A person changes what the bot may do: from now on Telegram takes another connection id only."""
@@ -230,12 +246,12 @@ class Faults:
 
     async def _unreadable_records(self) -> None:
         """The user is told, and starts the chat afresh."""
-        broken = {broken.user for broken in self.crowd.breaks if broken.afresh_at == FOR_EVER}
-        question = self.chance.choice([question for question in self.crowd.asked if question.user not in broken])
-        last = list(self._telegram.state.accounts[question.user].box.messages)[-1]
-        broken = Break(question.edge, question.user, last, time.monotonic())
+        broken = {broken.chat for broken in self.crowd.breaks if broken.afresh_at == FOR_EVER}
+        question = self.chance.choice([question for question in self.crowd.asked if question.chat not in broken])
+        last = list(box_of(self.world, question).messages)[-1]
+        broken = Break(question.edge, question.user, last, time.monotonic(), group=question.group)
         self.crowd.breaks.append(broken)
-        key, value = f"{question.edge.account.id}.{question.user}", self.chance.choice(RECORDS)
+        key, value = f"{question.edge.account.id}.{question.chat}", self.chance.choice(RECORDS)
         with self.world.chronicle.during("unreadable_record", key, question.edge.kind):
             await self._persistently(lambda js: js.publish(f"$KV.{subjects.CHATS_BUCKET}.{key}", value))
 
@@ -336,14 +352,14 @@ class Faults:
             self._watching.add(asyncio.create_task(self._until_taken_up(edge, noted)))
 
     async def _until_taken_up(self, edge: Edge, emptied: Disturbance) -> None:
-        """It has ended when the buckets of the userbot are there again, and its watermark in them."""
+        """It has ended when the buckets of the userbot are there again, and its watermarks in them."""
         until = time.monotonic() + COMES_BACK
         while time.monotonic() < until:
             with contextlib.suppress(TransportError, TimeoutError):
                 async with self.world.connected() as js:
                     await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
                     marks = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
-                    if await marks.load(str(edge.caller)):
+                    if all([await marks.load(key) for key in edge.watermarks]):
                         self.world.chronicle.end(emptied)
                         return
             await asyncio.sleep(0.3)

@@ -48,7 +48,7 @@ def _sent(world: World, crowd: Crowd, edge: Edge) -> Iterator[Sent]:
     for question in of_edge(crowd, edge):
         chats.setdefault(question.chat, []).append(question)
     for chat, asked in chats.items():
-        got = received(world, asked[0].user, 0)
+        got = received(world, asked[0], 0)
         yield from sent(edge.kind, chat, got, about(world, asked), ahead=ahead)
 
 

@@ -15,9 +15,9 @@ async def calm(world: World, stored: JetStreamRecords, crowd: Crowd) -> bool:
 async def _calm(world: World, stored: JetStreamRecords, crowd: Crowd, edge: Edge) -> bool:
     asked = of_edge(crowd, edge)
     records = await records_of(stored, edge)
-    seen = {(int(chat), message) for chat, record in records.items() for message in (record.seen if record else ())}
+    seen = {(chat, message) for chat, record in records.items() for message in (record.seen if record else ())}
     emptied = max((noted.ended for noted in world.chronicle.concerning(edge.kind).of("emptied")), default=0.0)
-    afresh = {broken.user: broken.afresh_at for broken in crowd.breaks}
-    missing = [q for q in asked if (q.user, q.message_id) not in seen and q.deleted_at is None]
-    arrived = all(q.asked_at <= max(emptied, afresh.get(q.user, 0)) for q in missing)
+    afresh = {broken.chat: broken.afresh_at for broken in crowd.breaks}
+    missing = [q for q in asked if (q.chat, q.message_id) not in seen and q.deleted_at is None]
+    arrived = all(q.asked_at <= max(emptied, afresh.get(q.chat, 0)) for q in missing)
     return arrived and all(record and rests(record) for record in records.values())

@@ -4,7 +4,8 @@ Writes build/chaos.json (CHAOS_OUTPUT); exit code 1 if a question was lost or an
 a process did not end at SIGTERM. CHAOS_FAULTS=outages=2,terminations=5 takes these faults only.
 With CHAOS_BUSINESS=true, and kurigram, the edge is one of business connections, with two persons and without owners.
 CHAOS_OWNER=true puts owners in charge: approval, pauses, orders, lists, limits, a timokha.toml that changes.
-CHAOS_TWIN=true lets users write without the prefix as well: bursts, with typing, edits and deletions.
+CHAOS_TWIN=true lets users write without the prefix as well: bursts, with typing, edits and deletions. Some of them also
+ask the user's account in the topics of a group, where they talk about other things too.
 With CHAOS_ACCOUNTS=true each process has its own account on NATS, as deploy/ ships it, and nothing is deleted that only
 `timokha setup` could make anew.
 """
@@ -29,6 +30,7 @@ from tests.chaos import recorded
 from tests.chaos.bursts import SETTINGS as SETTINGS_OF_BURSTS
 from tests.chaos.bursts import Bursts
 from tests.chaos.faults import Faults, planned
+from tests.chaos.groups import Groups
 from tests.chaos.owner import Owner
 from tests.chaos.report import report_of
 from tests.chaos.rest import calm
@@ -110,12 +112,13 @@ async def chaos(
         sign = random.Random(f"sign {seed}").choice(("line", "reaction", "typing"))
         settings |= {**SETTINGS_OF_BURSTS, "USERBOT_THINKING": sign, "USERBOT_MAX_WITHOUT_PREFIX_PER_HOUR": str(hourly)}
     async with world(
-        directory, rabbitmq=rabbitmq, accounts=accounts, owned=owned, business=business, settings=settings
+        directory, rabbitmq=rabbitmq, accounts=accounts, owned=owned, business=business, grouped=twin, settings=settings
     ) as made:
         crowd = Crowd(made, questions, random.Random(seed))
         crowd.invite(users)
         bursts = Bursts(made, crowd, hourly, random.Random(f"bursts {seed}"))
-        crowd.bursts = bursts if twin else None
+        groups = Groups(made, crowd, made.edges[0], bursts, random.Random(f"groups {seed}")).open() if twin else None
+        crowd.bursts = groups
         owners = {
             edge.kind: Owner(made, crowd, edge, limit, random.Random(f"owner {seed} {edge.kind}"))
             for edge in made.edges
@@ -132,8 +135,8 @@ async def chaos(
             TimeElapsedColumn(),
             console=Console(stderr=True),
         ) as progress:
-            plan = planned(kills, chosen, random.Random(seed + 2), accounts=accounts, business=business)
-            faults = Faults(made, crowd, random.Random(seed + 3))
+            plan = planned(kills, chosen, random.Random(seed + 2), accounts=accounts, business=business, grouped=twin)
+            faults = Faults(made, crowd, random.Random(seed + 3), groups)
             asked, struck = (
                 progress.add_task(name, total=n) for name, n in (("questions", questions), ("kills", kills))
             )
@@ -158,7 +161,7 @@ async def chaos(
                 # Whoever waits now was ignored while busy, and would wait until the patience is over.
                 for task in talking:
                     task.cancel()
-        lines = await recorded.lines(made, crowd, storm, owners, hourly)
+        lines = await recorded.lines(made, crowd, storm, owners, hourly) + (groups.lines() if groups else [])
     write(History((*lines, *(end.line for end in made.ends))), directory / "history.jsonl")
     judgement = judge(read(directory / "history.jsonl"))
     made.chronicle.write(directory / "chronicle.txt")
@@ -166,7 +169,13 @@ async def chaos(
     write_kinds(directory / "questions.txt", judgement.kinds)
     acts = Counter(act.what for owner in owners.values() for act in owner.acts)
     report = report_of(seed, made, storm, crowd, judgement, rabbitmq=rabbitmq, took=time.monotonic() - began)
-    return {**report, "acts": dict(sorted(acts.items())), "answers_without_prefix": dict(judgement.answers)}
+    in_group = groups.counts(judgement.kinds) if groups else {}
+    return {
+        **report,
+        "acts": dict(sorted(acts.items())),
+        "answers_without_prefix": dict(judgement.answers),
+        "group": in_group,
+    }
 
 
 def write_kinds(path: Path, kinds: list[tuple[Asked, str]]) -> None:

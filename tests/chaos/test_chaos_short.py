@@ -102,6 +102,7 @@ async def test_a_short_storm_around_bursts_loses_no_message_without_the_prefix(t
     assert {key: report[key] for key in NEVER} == dict.fromkeys(NEVER, 0)
     assert report["answered_once"] >= 40
     assert report["answers_without_prefix"]["to_several_messages"] >= 5
+    assert min(report["group"][what] for what in ("answered_once", "without_prefix", "remarks")) >= 5
 
 
 async def finished(settings: dict[str, str]) -> tuple[int | None, str]:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.sandbox.message_box import StoredMessage
+from edge.sandbox.message_box import MessageBox, StoredMessage
 from edge.sandbox.state import Account
+from edge.userbot.chat_tokens import NO_TOPIC, ChatToken
 from edge.userbot.driving.outbox import random_id
 from events import subjects
 from tests.chaos.edges import Edge
@@ -38,7 +39,8 @@ HASTY = 0.2
 class Question:
     """Times are of the monotonic clock, `date` is Telegram's; `answered_at` is when an outcome was seen.
 
-    `message_id` is the message in the box of the `edge`'s account, `own_id` in the user's.
+    `message_id` is the message in the box of the `edge`'s account, `own_id` in the user's; in a group both are one.
+    `group`: the token of the group or topic in which the user asked, empty: in private.
     """
 
     edge: Edge
@@ -58,11 +60,12 @@ class Question:
     deleted_at: float | None = None
     repeated_at: float | None = None
     """When its user sent the same text again."""
+    group: str = ""
 
     @property
     def chat(self) -> str:
         """Its token."""
-        return str(self.user)
+        return self.group or str(self.user)
 
     @property
     def name(self) -> str:
@@ -90,6 +93,7 @@ class Question:
             self.deleted_at,
             self.repeated_at,
             tuple(sorted(self.replacements)),
+            str(self.user) if self.group else "",
         )
 
 
@@ -97,7 +101,7 @@ class Question:
 class Break:
     """A chat's record can't be read from `at` until its user has started it afresh; `own_id`: the user's last message.
 
-    `hasty`: the user did not wait to be told.
+    `hasty`: the user did not wait to be told. `group`: as of a question.
     """
 
     edge: Edge
@@ -106,11 +110,12 @@ class Break:
     at: float
     afresh_at: float = FOR_EVER
     hasty: bool = False
+    group: str = ""
 
     @property
     def chat(self) -> str:
         """Its token."""
-        return str(self.user)
+        return self.group or str(self.user)
 
     @property
     def line(self) -> BreakLine:
@@ -124,6 +129,8 @@ class Writer(Protocol):
     async def write(self, person: Account, edge: Edge) -> Question | None: ...
 
     def repeat(self, question: Question) -> None: ...
+
+    async def change(self, piece: Question) -> None: ...
 
 
 @dataclass
@@ -217,10 +224,10 @@ class Crowd:
     async def _start_afresh(self, broken: Break) -> None:
         """Until the bot says that it has: a store that is emptied takes the command with it."""
         command, sent_at = None, 0.0
-        while command is None or not any(m.text in DELETED for m in received(self.world, broken.user, command.id)):
-            if command is None or self._is_forgotten(broken.edge, sent_at):
+        while command is None or not any(m.text in DELETED for m in received(self.world, broken, command.id)):
+            if command is None or self._is_forgotten(broken, sent_at):
                 sent_at = time.monotonic()
-                command = self.world.telegram.send(broken.user, broken.edge.account.id, "/delete_history")
+                command = say(self.world, broken, "/delete_history")
                 mine = broken.edge.account.box.copy_of(command) or command
                 self.erased.append(Erased(broken.edge.kind, broken.chat, mine.id, command.id, sent_at))
             await asyncio.sleep(0.1)
@@ -230,7 +237,12 @@ class Crowd:
         text = f"вопрос {len(self.asked)}{end}"
         sent = self.world.telegram.send(person.id, edge.account.id, prefix + text)
         mine = self.world.telegram.messages(edge.account.id, person.id)[-1]
-        question = Question(edge, person.id, mine.id, sent.id, text, time.monotonic(), sent.date, is_piece=not prefix)
+        return self.add(
+            Question(edge, person.id, mine.id, sent.id, text, time.monotonic(), sent.date, is_piece=not prefix)
+        )
+
+    def add(self, question: Question) -> Question:
+        """Wait for the outcome of a question that has just been asked; return it."""
         self.asked.append(question)
         self._open.append(question)
         return question
@@ -243,17 +255,18 @@ class Crowd:
         now = time.monotonic()
         if question.deleted_at and now > question.deleted_at + GONE:
             return True
-        broken = [broken for broken in self.breaks if broken.user == question.user]
+        broken = [broken for broken in self.breaks if broken.chat == question.chat]
         if any(b.at < now - FORGOTTEN or told_unreadable(self.world, b) for b in broken if b.afresh_at == FOR_EVER):
             return True
-        if self._is_forgotten(question.edge, question.asked_at) or now > question.asked_at + PATIENCE:
+        if self._is_forgotten(question, question.asked_at) or now > question.asked_at + PATIENCE:
             return True
         return self.hushes(question)
 
-    def _is_forgotten(self, edge: Edge, sent_at: float) -> bool:
-        """What was sent then is gone with an emptied store."""
-        chronicle, now = self.world.chronicle.concerning(edge.kind), time.monotonic()
-        emptied = [noted for noted in chronicle.of("emptied") if noted.whom != subjects.TELEGRAM_BUCKET]
+    def _is_forgotten(self, where: Question | Break, sent_at: float) -> bool:
+        """What was sent there then is gone with an emptied store. A group is not read back without its watermark."""
+        chronicle, now = self.world.chronicle.concerning(where.edge.kind), time.monotonic()
+        kept = () if where.group else (subjects.TELEGRAM_BUCKET,)
+        emptied = [noted for noted in chronicle.of("emptied") if noted.whom not in kept]
         return any(d.ended >= sent_at and d.ended + FORGOTTEN < now for d in emptied)
 
 
@@ -263,7 +276,7 @@ def of_edge(crowd: Crowd, edge: Edge) -> list[Question]:
 
 def outcomes(world: World, question: Question) -> list[Sent]:
     """The messages so far that end the question."""
-    got = received(world, question.user, question.own_id)
+    got = received(world, question, question.own_id)
     return promised.outcomes(question.line, [*sent(question.edge.kind, question.chat, got, about(world, [question]))])
 
 
@@ -281,21 +294,44 @@ def _sent(world: World, question: Question, part: str) -> StoredMessage | None:
         sent = through and through.message_id
     else:
         sent = state.sent.get((edge.account.id, id_))
-    return state.accounts[question.user].box.copy_of(edge.account.box.messages.get(sent or 0))
+    return box_of(world, question).copy_of(box_of(world, question, edge.account).messages.get(sent or 0))
 
 
 def told_unreadable(world: World, broken: Break) -> int:
     """How often the user was told that the chat's record can't be read."""
-    got = received(world, broken.user, broken.own_id)
+    got = received(world, broken, broken.own_id)
     return promised.told_unreadable(broken.line, sent(broken.edge.kind, broken.chat, got, {}))
 
 
-def received(world: World, user: int, since: int) -> list[StoredMessage]:
-    """What the user got after message `since`, oldest first."""
+def received(world: World, where: Question | Break, since: int) -> list[StoredMessage]:
+    """What the user got there after message `since`, oldest first; in a group what the account wrote."""
     found = []
-    for message in reversed(world.telegram.state.accounts[user].box.messages.values()):
+    for message in reversed(box_of(world, where).messages.values()):
         if message.id <= since:
             break
-        if not message.out:
+        if _is_of_account(message, where) if where.group else not message.out:
             found.append(message)
     return found[::-1]
+
+
+def say(world: World, where: Question | Break, text: str) -> StoredMessage:
+    """Write as the user, and return the user's copy."""
+    if not where.group:
+        return world.telegram.send(where.user, where.edge.account.id, text)
+    chat = ChatToken.parse(where.group)
+    return world.telegram.send_to_group(where.user, chat.peer, text, topic_id=chat.topic or None)
+
+
+def box_of(world: World, where: Question | Break, viewer: Account | None = None) -> MessageBox:
+    """Where the user, or the `viewer`, has the messages of the chat."""
+    state = world.telegram.state
+    return state.chat_box(viewer or state.accounts[where.user], ChatToken.parse(where.chat).peer)
+
+
+def _is_of_account(message: StoredMessage, where: Question | Break) -> bool:
+    return message.sender_id == where.edge.account.id and topic_of(message) == ChatToken.parse(where.group).topic
+
+
+def topic_of(message: StoredMessage) -> int:
+    """The topic that a message in a group is in."""
+    return message.top_id or NO_TOPIC if message.in_topic else NO_TOPIC

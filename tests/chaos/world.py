@@ -14,6 +14,7 @@ from typing import Any
 
 from nats.js import JetStreamContext
 
+from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json
@@ -26,7 +27,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from tests.chaos.accounts import Nats, running
 from tests.chaos.chronicle import Chronicle
-from tests.chaos.edges import Edge, bot_account, connected_accounts, put_in_charge, user_account
+from tests.chaos.edges import Edge, bot_account, connected_accounts, put_in_charge, put_in_group, user_account
 from tests.chaos.processes import End, Program, left_behind
 from tests.promises.history import BOT, BUSINESS, EDGES, USER
 from tests.rabbitmq_node import RabbitMQNode
@@ -126,6 +127,8 @@ class World:
         """The userbots have been here: from now on everything that they miss is fetched."""
         for edge in self.edges:
             await self._has_written(edge.log, f"{USER}.ready", f"{BUSINESS}.ready")
+            if edge.group:  # what was written there before is nothing to answer
+                await self._has_written(edge.log, f'"group": "{edge.group.id}"')
         # A connection that nobody has heard of when it is replaced is nobody's.
         for edge in self.edges:
             if edge.bot:
@@ -157,7 +160,7 @@ class World:
             f"{f' reply to {message.reply_to}' if message.reply_to else ''}"
             f"{' edited' if message.edited else ''}: {message.text}\n"
             for edge in self.edges
-            for message in edge.account.box.messages.values()
+            for message in [*edge.account.box.messages.values(), *_of_group(edge)]
         ]
         path.write_text("".join(lines))
 
@@ -174,11 +177,19 @@ class World:
 
 @asynccontextmanager
 async def world(
-    directory: Path, *, rabbitmq: bool, accounts: bool, owned: bool, business: bool, settings: dict[str, str]
+    directory: Path,
+    *,
+    rabbitmq: bool,
+    accounts: bool,
+    owned: bool,
+    business: bool,
+    grouped: bool,
+    settings: dict[str, str],
 ) -> AsyncIterator[World]:
     """Everything runs and is supervised inside; afterwards all of it has ended, and `ends` says how.
 
-    `owned`: the owners are in charge. `business`: the edge is one of business connections.
+    `owned`: the owners are in charge. `business`: the edge is one of business connections. `grouped`: the user's
+    account is in a group.
     """
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(running(directory / "nats", accounts=accounts))
@@ -199,7 +210,7 @@ async def world(
         if business:
             await _add_business(made, stack, own_settings)
         else:
-            await _add_edges(made, stack, own_settings, owned=owned)
+            await _add_edges(made, stack, own_settings, owned=owned, grouped=grouped)
         processes = [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
         if rabbitmq:
             node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq", clock=SystemClock()))
@@ -220,7 +231,9 @@ async def world(
             made.left_behind = left_behind([group for program in made.programs for group in program.groups])
 
 
-async def _add_edges(made: World, stack: AsyncExitStack, environment: dict[str, str], *, owned: bool) -> None:
+async def _add_edges(
+    made: World, stack: AsyncExitStack, environment: dict[str, str], *, owned: bool, grouped: bool
+) -> None:
     """One begins with live answers, the other without."""
     telegram, directory = made.telegram, made.directory
     accounts = {USER: await user_account(telegram, directory), BOT: bot_account(telegram, directory)}
@@ -230,6 +243,8 @@ async def _add_edges(made: World, stack: AsyncExitStack, environment: dict[str, 
             edge.switch_live()
         if owned:
             put_in_charge(telegram, edge)
+        if grouped and kind == USER:
+            put_in_group(telegram, edge)
         made.edges.append(edge)
         victim = await _add(made, stack, kind, "userbot", edge.environment)
         victim.edges = (edge,)
@@ -265,6 +280,10 @@ async def records_of(stored: JetStreamRecords, edge: Edge) -> dict[str, ChatReco
 
     await stored.each(prefix, take, retrying=Retrying(SystemClock(), Random()))
     return found
+
+
+def _of_group(edge: Edge) -> list[StoredMessage]:
+    return [*edge.group.box.messages.values()] if edge.group and edge.group.box else []
 
 
 def _written(log: Path) -> str:

@@ -196,6 +196,20 @@ class Erased:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What people say in a group that is not meant for the account. `text` holds a number that no other remark has.
+
+    `reacted`: the account has reacted to it.
+    """
+
+    account: str
+    chat: str
+    message_id: int
+    text: str
+    reacted: bool = False
+
+
+@dataclass(frozen=True)
 class Act:
     """`what`: wrote (in a chat), pause, deny, cancel, approve, reject, replace, or another order's name.
 
@@ -301,6 +315,7 @@ Line = (
     | Malformed
     | Break
     | Erased
+    | Remark
     | Act
     | Draft
     | Record
