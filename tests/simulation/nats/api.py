@@ -92,7 +92,7 @@ class Api:
         return {"success": True}
 
     def _stream_info(self, tokens: list[str], asked: dict[str, Any]) -> Answer:
-        answer = self._info(self._jetstream.stream(tokens[0]))
+        answer = {"total": 0, "offset": 0, "limit": 0, **self._info(self._jetstream.stream(tokens[0]))}
         if pattern := asked.get("subjects_filter"):
             answer |= self._page(self._jetstream.stream(tokens[0]), pattern, asked.get("offset") or 0, answer["state"])
         return answer
@@ -100,7 +100,8 @@ class Api:
     def _page(self, stream: Stream, pattern: str, offset: int, state: Answer) -> Answer:
         """Add the page's subjects to `state`; return where it is."""
         subjects = stream.subjects(pattern)
-        offset = min(offset, len(subjects))
+        if not subjects:
+            return {}
         state["subjects"] = dict(list(subjects.items())[offset : offset + MOST_SUBJECTS])
         return {"total": len(subjects), "offset": offset, "limit": MOST_SUBJECTS}
 
@@ -115,6 +116,8 @@ class Api:
             "num_subjects": stream.subject_count,
             "consumer_count": len(stream.consumers),
         }
+        if len(stream):
+            state["num_deleted"] = stream.last_sequence + 1 - stream.first_sequence - len(stream)
         now = text_of(self._jetstream.store.now())
         return {"config": stream.config, "created": text_of(stream.created), "ts": now, "state": state}
 
@@ -142,7 +145,7 @@ class Api:
                 found = stream.next(asked.get("seq") or 0, pattern)
             case {"last_by_subj": pattern} if not asked.get("seq"):
                 found = stream.last(pattern)
-            case {"seq": int(sequence), **rest} if not rest:
+            case {"seq": int(sequence), **rest} if sequence and not rest:
                 found = stream.get(sequence)
             case _:
                 raise Refused(errors.BAD_REQUEST)
@@ -151,27 +154,27 @@ class Api:
         return {"message": _message(found)}
 
     def _delete_message(self, tokens: list[str], asked: dict[str, Any]) -> Answer:
-        stream = self._jetstream.stream(tokens[0])
         if not asked:
             raise Refused(errors.BAD_REQUEST)
+        stream = self._jetstream.stream(tokens[0])
         if stream.config["deny_delete"]:
             raise Refused(errors.not_deleted("message delete not permitted"))
         sequence = asked.get("seq", 0)
-        if sequence > stream.last_sequence or not stream.last_sequence:
+        if sequence > stream.last_sequence:
             raise Refused(errors.not_deleted("stream store EOF"))
         if not stream.remove(sequence):
-            kept = asked.get("no_erase") or not sequence
-            raise Refused(errors.not_deleted("no message found") if kept else errors.not_there(sequence))
+            between = sequence > stream.first_sequence and not asked.get("no_erase")
+            raise Refused(errors.not_there(sequence) if between else errors.not_deleted("no message found"))
         return {"success": True}
 
     def _purge(self, tokens: list[str], asked: dict[str, Any]) -> Answer:
         stream = self._jetstream.stream(tokens[0])
-        below, keep = asked.get("seq"), asked.get("keep") or 0
+        below, keep = asked.get("seq") or 0, asked.get("keep") or 0
         if stream.config["deny_purge"]:
             raise Refused(errors.PURGE_DENIED)
         if below and keep:
             raise Refused(errors.BAD_REQUEST)
-        return {"success": True, "purged": stream.purge(asked.get("filter") or ">", below=below or None, keep=keep)}
+        return {"success": True, "purged": stream.purge(asked.get("filter") or ">", below=below, keep=keep)}
 
     # --- consumers
 

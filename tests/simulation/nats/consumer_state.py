@@ -66,6 +66,15 @@ class ConsumerState:
         else:
             self.settle(sequence)
 
+    def skip_to(self, first: int) -> None:
+        """What is before has been purged. What was to be delivered again has to wait for the end of its lease."""
+        self.next = max(self.next, first)
+        self.again.clear()
+        for pending in self.pending.values():
+            pending.queued = False
+        if not self.pending:
+            self.floor = (self.delivered, max(self.next - 1, 0))
+
     # --- what happens to deliveries
 
     def deliver_first(self, sequence: int, now: float) -> None:
@@ -92,15 +101,10 @@ class ConsumerState:
             self.floor = (self.pending[left].consumer_sequence - 1, left - 1)
 
     def ask_again(self, sequence: int) -> None:
-        """Deliver it again, unless it has been delivered often enough."""
         pending = self.pending.get(sequence)
-        if pending is None or pending.queued:
-            return
-        if 0 < self.config["max_deliver"] <= pending.deliveries:
-            self.settle(sequence)
-            return
-        pending.queued = True
-        self.again.append(sequence)
+        if pending and not pending.queued:
+            pending.queued = True
+            self.again.append(sequence)
 
     def extend(self, sequence: int, until: float) -> None:
         pending = self.pending.get(sequence)
@@ -115,9 +119,12 @@ class ConsumerState:
         return min((pending.until for pending in self.pending.values() if not pending.queued), default=None)
 
     def next_again(self) -> int | None:
-        """Take what is to be delivered again."""
+        """Take what is to be delivered again; what was delivered often enough is pending no more."""
+        most = self.config["max_deliver"]
         while self.again:
             sequence = self.again.popleft()
-            if sequence in self.pending:
+            if sequence in self.pending and 0 < most <= self.pending[sequence].deliveries:
+                del self.pending[sequence]
+            elif sequence in self.pending:
                 return sequence
         return None

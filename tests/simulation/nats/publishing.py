@@ -21,10 +21,11 @@ def publish(stream: Stream, subject: str, headers: bytes, payload: bytes, stamp:
     stream.expire()
     _check_expected(stream, subject, orders)
     stored = stream.append(subject, headers, payload, stamp)
+    stream.last_id = message_id or ""
     if message_id:
         stream.ids[message_id] = (stored.sequence, stamp)
     if "Nats-Rollup" in orders:
-        stream.purge(subject if orders["Nats-Rollup"] == "sub" else ">", below=stored.sequence)
+        stream.purge(subject if orders["Nats-Rollup"] == "sub" else ">", keep=1)
     return stored.sequence, False
 
 
@@ -41,10 +42,10 @@ def _check(stream: Stream, headers: bytes, payload: bytes, orders: dict[str, str
     config = stream.config
     if config["sealed"]:
         raise Refused(errors.SEALED)
-    if len(headers) > MOST_HEADERS:
-        raise Refused(errors.HEADERS_TOO_LARGE)
     if 0 <= config["max_msg_size"] < len(headers) + len(payload):
         raise Refused(errors.MESSAGE_TOO_LARGE)
+    if len(headers) > MOST_HEADERS:
+        raise Refused(errors.HEADERS_TOO_LARGE)
     if "Nats-TTL" in orders:
         raise Refused(errors.not_simulated("TTL of a message") if config["allow_msg_ttl"] else errors.NO_TTL)
     if "Nats-Rollup" in orders:
@@ -67,6 +68,5 @@ def _check_expected(stream: Stream, subject: str, orders: dict[str, str]) -> Non
     ):
         if orders.get(header, str(last)) != str(last):
             raise Refused(errors.wrong_last_sequence(last))
-    newest = next(reversed(stream.ids), "")
-    if orders.get("Nats-Expected-Last-Msg-Id", newest) != newest:
-        raise Refused(errors.wrong_last_id(newest))
+    if orders.get("Nats-Expected-Last-Msg-Id", stream.last_id) != stream.last_id:
+        raise Refused(errors.wrong_last_id(stream.last_id))

@@ -10,7 +10,7 @@ It may be killed and started again over the same store. What a seed does to it: 
 import asyncio
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from tests.simulation.nats import protocol
 from tests.simulation.nats.connection import Connection, Subscription
@@ -42,11 +42,12 @@ class NatsServer:
         self.thawed = asyncio.Event()
         self.thawed.set()
         self.unflushed: dict[Connection, None] = {}
-        self.connections: dict[Connection, None] = {}
+        self.connections: dict[Connection, asyncio.Task[Any]] = {}
         self._random = random
         self._id = random.randbytes(16).hex().upper()
         self._made = 0
         self._refusing = 0
+        self._failures: list[Exception] = []
         self._held: list[Callable[[], None]] = []
         self._listening: asyncio.Server | None = None
         self._jetstream: JetStream | None = None
@@ -64,15 +65,23 @@ class NatsServer:
         self.port = self._listening.sockets[0].getsockname()[1]
 
     async def kill(self) -> None:
-        """End as by SIGKILL: what was acknowledged is in the store, the rest is lost."""
-        self.thaw()
+        """End as by SIGKILL: what was acknowledged is in the store, the rest is lost.
+
+        Raises what this server was not made for, if a client has brought it.
+        """
         if self._listening:
             self._listening.close()
-        self.cut()
         if self._jetstream:
             self._jetstream.end()
         self._listening = self._jetstream = None
         self.interest = SubjectTree()
+        self.cut()
+        self._held.clear()
+        self.thawed.set()
+        if self.connections:
+            await asyncio.wait(self.connections.values())
+        for failure in self._failures:
+            raise failure
 
     async def empty(self) -> None:
         """Come back with nothing stored."""
@@ -130,10 +139,14 @@ class NatsServer:
             return
         self._made += 1
         connection = Connection(self, self._made, reader, writer)
-        self.connections[connection] = None
+        task = asyncio.current_task()
+        assert task
+        self.connections[connection] = task
         try:
             await self.thawed.wait()
             await connection.run()
+        except Exception as error:  # noqa: BLE001 - told by `kill`
+            self._failures.append(error)
         finally:
             self.connections.pop(connection, None)
             self.unflushed.pop(connection, None)

@@ -40,6 +40,8 @@ class Stream:
     consumers: dict[str, ConsumerState] = field(default_factory=dict)
     ids: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By `Nats-Msg-Id`: the message's sequence number and time."""
+    last_id: str = ""
+    _purged: bool = False
     _messages: dict[int, Message] = field(default_factory=dict)
     _sequences: list[int] = field(default_factory=list)
     _by_subject: dict[str, list[int]] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Stream:
     def first_sequence(self) -> int:
         if self._sequences:
             return self._sequences[0]
-        return self.last_sequence + 1 if self.last_sequence else 0
+        return self.last_sequence + 1 if self.last_sequence or self._purged else 0
 
     @property
     def first_stamp(self) -> int:
@@ -170,14 +172,20 @@ class Stream:
             consumer.removed(sequence, message.subject)
         return True
 
-    def purge(self, pattern: str, *, below: int | None = None, keep: int = 0) -> int:
-        """Remove the matching messages but the newest `keep` ones; return how many there were."""
-        found = [one.sequence for one in self.every(pattern) if below is None or one.sequence < below]
+    def purge(self, pattern: str, *, below: int = 0, keep: int = 0) -> int:
+        """Remove the matching messages but the newest `keep` ones; return how many there were.
+
+        `below`: only those with a lower sequence number. If the pattern takes everything, the next message has it.
+        """
+        found = [one.sequence for one in self.every(pattern) if not below or one.sequence < below]
         found = found[: len(found) - keep] if keep else found
         for sequence in found:
             self.remove(sequence)
+        if pattern == ">":
+            self.last_sequence = max(self.last_sequence, below - 1)
+            self._purged = True
         for consumer in self.consumers.values():
-            consumer.next = max(consumer.next, self.first_sequence)
+            consumer.skip_to(self.first_sequence)
         return len(found)
 
     def remembered(self, message_id: str) -> int | None:
