@@ -29,10 +29,22 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import EventData
 from events.transport import Channel
-from tests.rabbitmq_node import RabbitMQNode
+from tests.rabbitmq_node import RabbitMQNode, installed
+from tests.simulation.rabbitmq.node import SimulatedNode
+
+BRIDGE = "test_bridge_"
+"""How modules are called that describe what the bridge does, whatever RabbitMQ is made of."""
 
 ACCOUNT = "1"
 SECOND = timedelta(seconds=1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the bridge's tests against the simulated RabbitMQ too: in the long suite, or where there is no other."""
+    chosen = any("rabbitmq_kind" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if BRIDGE in metafunc.module.__name__ and "rabbitmq_kind" in metafunc.fixturenames and not chosen:
+        simulated = pytest.param("simulated", marks=[pytest.mark.slow] if installed() else [])
+        metafunc.parametrize("rabbitmq_kind", ["real", simulated], indirect=True)
 
 
 class Edge:
@@ -219,7 +231,7 @@ async def world(tmp_path: Path, nats_server: EmbeddedServer, rabbitmq_url: str, 
 
 @pytest.fixture
 async def fragile_world(
-    tmp_path: Path, nats_server: EmbeddedServer, own_rabbitmq: RabbitMQNode, make_event
+    tmp_path: Path, nats_server: EmbeddedServer, own_rabbitmq: RabbitMQNode | SimulatedNode, make_event
 ) -> AsyncIterator[World]:
     """With a RabbitMQ node of its own, `own_rabbitmq`, that may be killed."""
     async with _world(tmp_path, nats_server, own_rabbitmq.url, make_event) as world:

@@ -1,9 +1,6 @@
 """Queues that were deleted, or have gone with their broker's data, are made again: what is asked then is answered."""
 
 import asyncio
-import os
-import shutil
-import signal
 from dataclasses import replace
 
 import pytest
@@ -99,9 +96,7 @@ async def test_a_queue_that_somebody_had_declared_otherwise_is_made_anew_as_ours
 
 
 @pytest.mark.parametrize("codec", ["events", pytest.param("original", marks=pytest.mark.slow)])
-async def test_all_is_answered_again_when_rabbitmq_comes_back_empty(
-    fragile_world, own_rabbitmq, tmp_path, codec
-) -> None:
+async def test_all_is_answered_again_when_rabbitmq_comes_back_empty(fragile_world, own_rabbitmq, codec) -> None:
     world = fragile_world
     both = {"BRIDGE_DIRECTION": "both", "BRIDGE_IN_QUEUE": "asked", "BRIDGE_OUT_QUEUE": topology.REQUESTS.name}
     if codec == "original":
@@ -113,7 +108,7 @@ async def test_all_is_answered_again_when_rabbitmq_comes_back_empty(
     await world.edge.answers(await world.edge.ask([1]))
 
     await own_rabbitmq.kill()
-    await asyncio.to_thread(shutil.rmtree, tmp_path / "rabbitmq" / "data")
+    await own_rabbitmq.lose_data()
     await own_rabbitmq.start()
 
     if codec == "original":
@@ -156,6 +151,7 @@ async def test_a_process_that_rabbitmq_lets_in_no_more_says_so_and_ends(fragile_
     assert "Traceback" not in process.log.read_text()
 
 
+@pytest.mark.parametrize("rabbitmq_kind", ["real"], indirect=True)  # the simulated one knows no rights
 async def test_a_bridge_that_may_not_send_any_more_says_so_and_ends(fragile_world, own_rabbitmq) -> None:
     async with connect(SecretStr(own_rabbitmq.url), name="test", clock=SystemClock()) as broker:
         worker = await Receiver.open(broker, topology.REQUESTS, consumers=8)  # one that never answers
@@ -173,12 +169,12 @@ async def test_a_bridge_that_may_not_send_any_more_says_so_and_ends(fragile_worl
 async def test_processes_outlive_a_rabbitmq_that_is_frozen_for_long(fragile_world, own_rabbitmq) -> None:
     worker = await fragile_world.worker("rabbitmq")
     bridge = await fragile_world.bridge()
-    os.killpg(own_rabbitmq._process.pid, signal.SIGSTOP)
+    own_rabbitmq.freeze()
     try:
         ids = await fragile_world.edge.ask([1])
         await asyncio.sleep(25)  # longer than anything here waits for an answer
     finally:
-        os.killpg(own_rabbitmq._process.pid, signal.SIGCONT)
+        own_rabbitmq.thaw()
     await fragile_world.edge.answers(ids)
     assert worker.pid
     assert bridge.pid

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
+from cli.demo.nats_server import EmbeddedServer
 from tests.listening import listens
-from tests.rabbitmq_node import RabbitMQNode
 
 GRACE = 1
 WITHIN = GRACE + 5
@@ -26,11 +26,18 @@ async def ends(process) -> str:
     return log
 
 
-def signalled(server, how: signal.Signals) -> None:
-    if isinstance(server, RabbitMQNode):
-        os.killpg(server._process.pid, how)  # its script, its Erlang machine and what that has started
+def freeze(server) -> None:
+    if isinstance(server, EmbeddedServer):
+        os.kill(server.pid, signal.SIGSTOP)
     else:
-        os.kill(server.pid, how)
+        server.freeze()
+
+
+def thaw(server) -> None:
+    if isinstance(server, EmbeddedServer):
+        os.kill(server.pid, signal.SIGCONT)
+    else:
+        server.thaw()
 
 
 @pytest.mark.parametrize("after", [0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7])
@@ -57,12 +64,12 @@ async def test_the_bridge_ends_while_a_broker_is_away(fragile_world, own_rabbitm
         await server.kill()
         await wait_for_log(process, f"{gone}.disconnected")
     else:
-        signalled(server, signal.SIGSTOP)
+        freeze(server)
     try:
         await ends(process)
     finally:
         if how == "freeze":
-            signalled(server, signal.SIGCONT)
+            thaw(server)
         elif gone == "nats":
             await server.start()  # the world's own connection is closed after this
 

@@ -11,13 +11,20 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+from aio_pika import robust_connection
+from aio_pika import tools as aio_pika_tools
+from aiormq import base as aiormq_base
 from nats.aio import client as nats_client
 from nats.js import client as js_client
 from pyrogram.crypto import mtproto
 
 from events.runtime.clock import SystemClock
 from tests.simulation.loop import SimulationLoop
+from tests.simulation.ordered import OrderedFrozenSet, OrderedSet, OrderedWeakSet
 from tests.simulation.processes import SimulatedTask
+
+ORDERED = {"set": OrderedSet, "frozenset": OrderedFrozenSet, "WeakSet": OrderedWeakSet}
+"""What a client's module says, and what it gets: the order of a set follows addresses in memory."""
 
 
 @contextmanager
@@ -27,7 +34,7 @@ def determined(loop: SimulationLoop, chance: Random) -> Iterator[None]:
     random.seed(chance.getrandbits(64))
     with ExitStack() as stack:
         for target, name, replacement in _replacements(loop, chance):
-            stack.enter_context(patch.object(target, name, replacement))
+            stack.enter_context(patch.object(target, name, replacement, create=name in ORDERED))
         yield
 
 
@@ -49,5 +56,8 @@ def _replacements(loop: SimulationLoop, chance: Random) -> Iterator[tuple[Any, s
     yield time, "time", loop.wall_clock
     yield time, "time_ns", lambda: int(loop.wall_clock() * 1e9)
     yield time, "monotonic", loop.time
+    for module in (aio_pika_tools, robust_connection, aiormq_base):
+        for name, ordered in ORDERED.items():
+            yield module, name, ordered
     yield SystemClock, "now", lambda _: datetime.fromtimestamp(loop.wall_clock(), UTC)
     yield SystemClock, "monotonic", lambda _: loop.time()
