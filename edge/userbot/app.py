@@ -143,7 +143,7 @@ async def _answer(
                     answers_in=lambda chat: rules().answers_in(chat),
                 ),
                 watermark,
-                has_run_before=lambda: edge.drivers.resuming.index_existed,
+                has_run_before=lambda: edge.drivers.resuming.has_run_before,
             )
             groups = GroupCatchUps(
                 lambda: rules().supergroups,

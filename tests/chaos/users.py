@@ -16,7 +16,7 @@ from events import subjects
 from tests.chaos.edges import Edge
 from tests.chaos.world import World
 from tests.promises import outcomes as promised
-from tests.promises.history import FOR_EVER, Asked, Erased, Sent
+from tests.promises.history import FOR_EVER, USER, Asked, Erased, Sent
 from tests.promises.history import Break as BreakLine
 from tests.promises.in_chats import sent
 from tests.promises.texts import DELETED
@@ -263,9 +263,12 @@ class Crowd:
         return self.hushes(question)
 
     def _is_forgotten(self, where: Question | Break, sent_at: float) -> bool:
-        """What was sent there then is gone with an emptied store. A group is not read back without its watermark."""
+        """What was sent there then is gone with an emptied store.
+
+        Without the watermark no group is read back, and nothing by a bot: Telegram shows it no chats.
+        """
         chronicle, now = self.world.chronicle.concerning(where.edge.kind), time.monotonic()
-        kept = () if where.group else (subjects.TELEGRAM_BUCKET,)
+        kept = () if where.group or where.edge.kind != USER else (subjects.TELEGRAM_BUCKET,)
         emptied = [noted for noted in chronicle.of("emptied") if noted.whom not in kept]
         return any(d.ended >= sent_at and d.ended + FORGOTTEN < now for d in emptied)
 

@@ -159,6 +159,10 @@ class Telegram:
         found = [*self.written[since.pts :], *self.changes[since.qts :]]
         return UpdatesDifference(await self.state(), found, complete=True)
 
+    @property
+    def can_read_back(self) -> bool:
+        return False
+
     async def recent(self, since: datetime) -> list[Keyed]:
         return []
 

@@ -107,6 +107,10 @@ class Telegram:
     async def difference(self, since: UpdatesState) -> UpdatesDifference:
         return UpdatesDifference(await self.state(), self.changes[since.pts :], complete=True)
 
+    @property
+    def can_read_back(self) -> bool:
+        return True
+
     async def recent(self, since: datetime) -> list[Change]:
         return self.changes
 

@@ -1,11 +1,14 @@
 """What was written while the userbot or its connection was away is answered, once."""
 
+import re
+
 import pytest
 
 from edge.userbot import phrases
 from events import subjects
+from events.faults import UNKNOWN_ATTEMPTS
 from events.jetstream.connection import connect
-from tests.e2e.conftest import BOT_TOO
+from tests.e2e.conftest import BOT_TOO, a_new_second
 
 USERS = 50
 
@@ -68,6 +71,28 @@ async def test_nothing_is_lost_when_the_watermark_is_lost_while_the_userbot_is_s
         await js.delete_key_value(subjects.TELEGRAM_BUCKET)
     await product.start("userbot")
     await everybody_is_answered_once(product, questions)
+
+
+@pytest.mark.slow
+async def test_a_record_says_that_an_earlier_process_has_run_if_the_index_is_lost_as_well(make_product) -> None:
+    """What a chat with a broken record needs is read back, too: its user starts it afresh."""
+    product = await make_product()
+    broken = product.visitor()
+    product.says(broken, "Тимоха, раньше")
+    await product.free(broken)
+    await a_new_second()
+    await product.processes["userbot"].stop()
+    questions = ask_all(product)
+    async with connect(product.nats.url, name="test") as js:
+        await js.publish(f"$KV.{subjects.CHATS_BUCKET}.{product.owner.id}.{broken.id}", b"nonsense")
+        for bucket in (subjects.MARKS_BUCKET, subjects.TELEGRAM_BUCKET):
+            await js.delete_key_value(bucket)
+    product.says(broken, "/delete_history")
+    await product.start("userbot")
+    await everybody_is_answered_once(product, questions)
+    await product.until(lambda: phrases.deleted("ru", cancelled=False) in product.answers(broken))
+    product.says(broken, "Тимоха, снова")
+    await product.until(lambda: "снова" in product.answers(broken))
 
 
 async def test_a_bot_goes_on_from_telegrams_state_when_there_is_no_difference(make_product) -> None:
@@ -160,6 +185,24 @@ async def test_an_answer_whose_confirmation_was_lost_comes_once(make_product, re
     await product.until(lambda: len(product.answers(visitor)) == 2)
     assert product.answers(visitor) == ["раз", "два"]
     assert [message.reply_to for message in product.written(visitor)][1] == product.written(visitor)[0].id
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_a_bot_whose_difference_does_not_advance_loses_nothing(make_product) -> None:
+    """More often than unknown answers are taken elsewhere: nobody shows a bot what it gives up."""
+    product = await make_product(bot=True)
+    product.telegram.faults.stuck_slices(product.owner.id, times=UNKNOWN_ATTEMPTS + 2)
+    await product.telegram.refuse_connections()
+    product.says(missed := product.visitor(), "Тимоха, пропущенный")
+    await product.telegram.accept_connections()
+    await product.logged("catch_up.stalled")
+    product.says(live := product.visitor(), "Тимоха, живой")
+    await product.until(lambda: product.answers(live))
+    assert product.answers(missed) == []
+    await product.until(lambda: product.answers(missed), timeout=120)
+    assert (product.answers(live), product.answers(missed)) == (["живой"], ["пропущенный"])
+    assert not re.search("state_lost|chats_not_shown", product.log("userbot"))
 
 
 @pytest.mark.parametrize("bot", BOT_TOO)

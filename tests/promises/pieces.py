@@ -48,9 +48,14 @@ class Pieces:
 
     def was_left_behind(self, question: Asked) -> bool:
         """Whether a later piece of the same burst, by an unbroken log, has an answer that leaves this one out."""
-        later = (one for one in self._later(question) if one.deleted_at is None)
-        ends = [self._part.outcomes(one) for one in takewhile(lambda one: self._effect(one) == "collected", later)]
+        burst = takewhile(self._goes_on, self._later(question))
+        ends = [self._part.outcomes(one) for one in burst if one.deleted_at is None]
         return self.is_collected(question) and any(end.text not in FAILURES for found in ends for end in found)
+
+    def _goes_on(self, piece: Asked) -> bool:
+        """Whether it goes on a burst, or says nothing about it: one that was deleted early is in no log."""
+        effect = self._effect(piece)
+        return effect == "collected" or (piece.deleted_at is not None and not effect)
 
     def may_repeat(self, question: Asked) -> bool:
         """Whether a second answer was to the same text, sent again after what was known of the first one was lost."""

@@ -140,3 +140,11 @@ def test_a_piece_whose_burst_was_answered_without_it_is_lost_whatever_else_went_
     assert not make_pieces(asked, ["вопрос 3"], in_a_burst(1, 3)).was_left_behind(asked[0])
     assert not make_pieces(asked, ["вопрос 3"], in_a_burst(1, 2) | in_a_burst(3)).was_left_behind(asked[1])
     assert not make_pieces(asked, [], in_a_burst(1, 2, 3), failed={3}).was_left_behind(asked[0])
+
+
+def test_a_burst_that_begins_with_a_deleted_message_is_not_the_one_before(make_pieces) -> None:
+    asked = [piece(1), piece(2, deleted_at=2.5), piece(3)]
+    apart, together = in_a_burst(1) | in_a_burst(2, 3), in_a_burst(1, 3)
+    assert not make_pieces(asked, ["вопрос 3"], apart).was_left_behind(asked[0])
+    assert make_pieces(asked, ["вопрос 3"], together).was_left_behind(asked[0])
+    assert make_pieces(asked, ["вопрос 3"], in_a_burst(1, 2, 3)).was_left_behind(asked[0])

@@ -27,7 +27,7 @@ from pyrogram.errors import (
 
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.formatting.styled_text import Entity, FormattedText
-from edge.userbot.intake.account_updates import UpdatesState
+from edge.userbot.intake.account_updates import StateLost, UpdatesState
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.api import SessionRevoked, TelegramApi
 from edge.userbot.telegram.client_differences import replied_id
@@ -218,6 +218,23 @@ async def test_whom_the_difference_has_shown_is_on_disk_at_once() -> None:
     account = TelegramUpdatesSource(TelegramApi(client, flood_waited=lambda wait: None), UpdateReader("1"))
     await account.difference(UpdatesState(pts=1))
     assert client.saved == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "raised"),
+    [
+        ("PERSISTENT_TIMESTAMP_EMPTY", StateLost),
+        ("PERSISTENT_TIMESTAMP_INVALID", StateLost),
+        ("DATE_EMPTY", StateLost),
+        ("CHANNEL_INVALID", UnknownAnswer),
+        ("SOMETHING_NEW", UnknownAnswer),
+    ],
+)
+async def test_only_a_refusal_about_the_state_says_that_the_state_is_lost(name: str, raised: type[Exception]) -> None:
+    client = FakeClient(refused(400, name))
+    account = TelegramUpdatesSource(TelegramApi(client, flood_waited=lambda wait: None), UpdateReader("1"))
+    with pytest.raises(raised):
+        await account.difference(UpdatesState(pts=1))
 
 
 async def test_a_session_that_telegram_has_ended_is_told() -> None:

@@ -38,6 +38,7 @@ class FakeAccount:
     faults: list[Exception] = field(default_factory=list)
     too_long: bool = False
     asked: list[int] = field(default_factory=list)
+    can_read_back: bool = True
 
     async def state(self) -> UpdatesState:
         return UpdatesState(pts=self.pts)

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.intake.account_updates import Gap, LiveChange, StateLost, TooLong, UpdatesDifference, UpdatesState
-from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.intake.catch_up import PATIENCE_WITHOUT_CHATS, CatchUp
 from edge.userbot.intake.retried_calls import RetriedCalls
 from edge.userbot.storage.watermark import Watermark
 from events.errors import Conflict, TransportError
@@ -43,6 +43,7 @@ class Telegram:
     slow_difference: timedelta = timedelta(0)
     calls: list[tuple[float, str]] = field(default_factory=list)
     looked_back_to: datetime | None = None
+    can_read_back: bool = True
 
     async def state(self) -> UpdatesState:
         await self._called("state")
@@ -61,6 +62,8 @@ class Telegram:
         await self._called("recent")
         self.looked_back_to = since
         await asyncio.sleep(self.slow.total_seconds())
+        if not self.can_read_back:
+            return []
         return [message(number) for number in range(max(1, self.pts - 2), self.pts + 1)]
 
     async def _called(self, call: str) -> None:
@@ -330,6 +333,63 @@ def test_after_an_unknown_error_the_recent_messages_are_read_and_the_state_goes_
             life.happens(13)
             await asyncio.sleep(1.1)
             assert await life.saved() == 13
+
+    virtually(story)
+
+
+@pytest.mark.parametrize(("call", "error"), [("difference", AttributeError("x")), ("state", UnknownAnswer("?"))])
+def test_where_no_chats_are_shown_unknown_answers_cost_no_message_for_an_hour(virtually, call, error) -> None:
+    """A bot's chats can't be read back: what it gives up is lost."""
+
+    async def story(retrying: Retrying) -> None:
+        fails = True
+        telegram = Telegram(pts=12, fail=lambda made: error if fails and made == call else None, can_read_back=False)
+        life = await seen_before(retrying, telegram)
+        async with life.running():
+            await asyncio.sleep(50 * MINUTE)
+            life.happens(14)
+            await asyncio.sleep(0.1)
+            assert life.got == [14]
+            assert await life.saved() == 10
+            assert telegram.count("recent") == 0
+            assert telegram.count(call) < 400
+            fails = False
+            await asyncio.sleep(MINUTE)
+            assert life.got == [14, 11, 12, 13]
+            assert await life.saved() == 14
+
+    virtually(story)
+
+
+def test_where_no_chats_are_shown_a_slice_that_never_advances_is_given_up_in_the_end(virtually) -> None:
+    async def story(retrying: Retrying) -> None:
+        telegram = Telegram(pts=12, can_read_back=False)
+        telegram.answer = lambda since: stuck(since) if since.pts == 10 else UpdatesDifference(since, [], True)
+        life = await seen_before(retrying, telegram)
+        with capture_logs() as logs:
+            async with life.running():
+                await asyncio.sleep(PATIENCE_WITHOUT_CHATS.total_seconds() - MINUTE)
+                assert await life.saved() == 10
+                await asyncio.sleep(2 * MINUTE)
+                assert await life.saved() == 12
+                life.happens(13)
+                await asyncio.sleep(0.1)
+                assert life.got == [13]
+        assert [log["event"] for log in logs if log["log_level"] == "warning"] == ["catch_up.stalled"]
+
+    virtually(story)
+
+
+def test_a_state_that_telegram_does_not_know_is_given_up_at_once_also_where_no_chats_are_shown(virtually) -> None:
+    async def story(retrying: Retrying) -> None:
+        lost = [StateLost("who?")]
+        telegram = Telegram(
+            pts=12, fail=lambda call: lost.pop() if lost and call == "difference" else None, can_read_back=False
+        )
+        life = await seen_before(retrying, telegram)
+        async with life.running():
+            await asyncio.sleep(5)
+            assert await life.saved() == 12
 
     virtually(story)
 

@@ -182,7 +182,7 @@ async def test_what_is_read_back_is_chosen_by_telegrams_clock(places, ahead) -> 
     records = MemoryRecords()
     watermark = Watermark(records, "1", retrying=places.retrying)
     await watermark.save(UpdatesState(pts=1), [])
-    source: Any = SimpleNamespace(state=state, difference=changes, recent=recent)
+    source: Any = SimpleNamespace(state=state, difference=changes, recent=recent, can_read_back=True)
     catch_up = CatchUp(
         source,
         Watermark(records, "1", retrying=places.retrying),

@@ -527,6 +527,16 @@ async def test_an_index_that_was_there_at_the_start_was_there_also_when_it_is_lo
             await asyncio.sleep(0)
     await cancel(keeping)
     assert again.index_existed
+    assert again.has_run_before
+
+
+@pytest.mark.parametrize("records", [0, 1])
+async def test_a_record_says_that_a_process_has_run_before_even_if_the_index_is_lost(records) -> None:
+    stores = Stores()
+    await stores.old(*map(str, range(2, 2 + records)))
+    resuming = Resuming(stores.process(), RETRYING)
+    await resuming.complete_index()
+    assert (resuming.index_existed, resuming.has_run_before) == (False, bool(records))
 
 
 async def test_a_store_that_stays_lost_ends_the_start() -> None:

@@ -51,7 +51,9 @@ class Resuming:
         self._log_throttle = LogThrottle()
         self._store_recreated = asyncio.Event()
         self.index_existed = False
-        """Whether the index was complete at the start, so that an earlier process has run."""
+        """Whether the index was complete at the start."""
+        self.has_run_before = False
+        """Whether an earlier process has left the index, or the record of a chat."""
 
     async def resume(self, wake: Callable[[str], None]) -> None:
         """Call `wake` with each unfinished chat."""
@@ -92,6 +94,7 @@ class Resuming:
     async def complete_index(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """Build the index at the start unless it is complete and not `outdated`. Chats may change meanwhile."""
         self.index_existed = await self._retry_while_away(self._chats.index.is_complete)
+        self.has_run_before = self.index_existed
         if await self._retry_while_away(outdated):
             await self._build()
         await self._build_until_complete()
@@ -139,6 +142,7 @@ class Resuming:
 
         await self._retry_while_away(look_through)
         await self._retry_while_away(lambda: index.mark_complete(created_at))
+        self.has_run_before = self.has_run_before or read > 0
         log.info("index.built", read=read)
 
     async def _retry_while_away(self, ask: Callable[[], Awaitable[T]]) -> T:

@@ -116,6 +116,11 @@ class Phase(StrEnum):
 class UpdatesSource(Protocol):
     """Every method raises MessengerError or FloodWaited, and, for a supergroup, NotShown."""
 
+    @property
+    def can_read_back(self) -> bool:
+        """Return whether `recent` can return messages: Telegram shows bots no histories."""
+        ...
+
     async def state(self) -> UpdatesState: ...
 
     async def difference(self, since: UpdatesState) -> UpdatesDifference | TooLong:

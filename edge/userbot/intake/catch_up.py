@@ -33,6 +33,11 @@ from events.runtime.retrying import Retrying
 
 SILENCE = timedelta(minutes=15)
 START_PATIENCE = timedelta(seconds=30)
+PATIENCE_WITHOUT_CHATS = timedelta(hours=1)
+"""How long unknown answers are retried where the chats can't be read back: what gives up there loses what was missed.
+
+Live messages are taken in meanwhile. With the default window what was missed is too old for an answer long before.
+"""
 
 CallResult = UpdatesState | UpdatesDifference | TooLong | Sequence[Keyed]
 Item = LiveChange | Gap | Keyed | asyncio.Task[CallResult]
@@ -86,6 +91,7 @@ class CatchUp:
         self._order = ChangeOrder(watermark, receive, retrying=retrying)
         self._later_gaps: list[Gap] = []
         self._why, self._phase, self._messages, self._unknown_answers = "", Phase.DIFFERENCE, 0, 0
+        self._unknown_since = 0.0
         self._last_update_at = self._clock()
         self._target = UpdatesState()
         self._has_begun = asyncio.Event()
@@ -245,8 +251,10 @@ class CatchUp:
 
     async def _retry_unknown_answer(self, error: BaseException) -> None:
         """Retry a limited number of times, then go on without the answer."""
+        if not self._unknown_answers:
+            self._unknown_since = self._clock()
         self._unknown_answers += 1
-        if self._unknown_answers >= UNKNOWN_ATTEMPTS and self._phase in (Phase.CHECK, Phase.DIFFERENCE):
+        if self._is_out_of_patience and self._phase in (Phase.CHECK, Phase.DIFFERENCE):
             await self._recover_from_lost_state(error)
         elif self._unknown_answers >= UNKNOWN_ATTEMPTS and self._phase is Phase.RECENT:
             self._log.error("catch_up.recent_not_read", error=describe_error(error))
@@ -254,6 +262,13 @@ class CatchUp:
         else:
             self._calls.postpone()
             await self._stall(describe_error(error))
+
+    @property
+    def _is_out_of_patience(self) -> bool:
+        """Return whether the state counts as lost after unknown answers in a row."""
+        patience = timedelta(0) if self._source.can_read_back else PATIENCE_WITHOUT_CHATS
+        waited = self._clock() - self._unknown_since
+        return self._unknown_answers >= UNKNOWN_ATTEMPTS and waited >= patience.total_seconds()
 
     async def _stall(self, why: str) -> None:
         """Note that the fetch makes no progress, and take live messages meanwhile."""

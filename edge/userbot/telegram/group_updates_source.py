@@ -22,12 +22,11 @@ from edge.userbot.intake.account_updates import (
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.api import CallRefused, TelegramApi
 from edge.userbot.telegram.update_reader import UpdateReader
-from edge.userbot.telegram.updates_source import counted
+from edge.userbot.telegram.updates_source import STATE_REFUSED, counted
 
 CHANGES = 100
 """Changes a call."""
 FIRST_PTS = 1
-STATE_REFUSED = "PERSISTENT_TIMESTAMP_"
 
 
 class GroupUpdatesSource:
@@ -43,6 +42,10 @@ class GroupUpdatesSource:
         self._reader = reader
         self._group = group
         self._peer = peer
+
+    @property
+    def can_read_back(self) -> bool:
+        return not self._api.is_bot
 
     async def state(self) -> UpdatesState:
         channel = chat_history.input_channel(await self._address())
@@ -76,7 +79,7 @@ class GroupUpdatesSource:
         raise UnknownAnswer(f"Telegram gave {type(found).__name__} for a difference; trying again")
 
     async def recent(self, since: datetime) -> list[Message]:
-        if self._api.is_bot:
+        if not self.can_read_back:
             return []
         try:
             found, users = await chat_history.messages_since(self._api, await self._address(), since)

@@ -28,6 +28,8 @@ from events.runtime.log_throttle import LogThrottle
 
 WARNING_INTERVAL = 600.0
 """Seconds."""
+STATE_REFUSED = ("PERSISTENT_TIMESTAMP_", "DATE_EMPTY")
+"""How the refusals begin that are about the state (https://core.telegram.org/method/updates.getDifference)."""
 NO_DATE = datetime.min.replace(tzinfo=UTC)
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,10 @@ class TelegramUpdatesSource:
         self._answers_in = answers_in
         self._log_throttle = LogThrottle(WARNING_INTERVAL)
 
+    @property
+    def can_read_back(self) -> bool:
+        return not self._api.is_bot
+
     async def state(self) -> UpdatesState:
         try:
             return _state(await self._api.invoke(raw.functions.updates.GetState()))
@@ -67,7 +73,9 @@ class TelegramUpdatesSource:
         try:
             found = await self._api.invoke(query)
         except CallRefused as error:
-            raise StateLost(f"Telegram refused the state: {error.reason}") from None
+            if error.reason.startswith(STATE_REFUSED):
+                raise StateLost(f"Telegram refused the state: {error.reason}") from None
+            raise UnknownAnswer(f"Telegram refused the difference: {error.reason}; trying again") from None
         await self._api.save_peers()
         self._hand_on(found)
         match found:
@@ -91,7 +99,7 @@ class TelegramUpdatesSource:
 
     async def recent(self, since: datetime) -> list[Message]:
         found: list[Message] = []
-        if self._api.is_bot:
+        if not self.can_read_back:
             self._warn_not_shown(since, "the account is a bot")
             return found
         try:
