@@ -21,6 +21,7 @@ class Verdict:
     day_limit: int = 0
     hour_limit: int = 0
     deleted: int = 0
+    erased: int = 0
     doubtful: int = 0
     lost_with_store: int = 0
     unreadable: int = 0

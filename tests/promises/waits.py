@@ -19,7 +19,7 @@ def too_long(cases: Sequence[Case], part: OfAccount, pieces: Pieces) -> Iterator
         if end is None:
             continue
         begin = max(_taken_up_at(case, pieces), over.get(chat, 0.0))
-        due = begin + _longest(case.question, part)
+        due = begin + longest(case.question, part)
         if part.chronicle.longest_quiet(due, end, slack=NOTICED) > GRACE:
             yield f"busy for {end - begin:.0f} s: {case.question.name} {case.question.text}"
         over[chat] = max(end, over.get(chat, 0.0))
@@ -31,7 +31,8 @@ def _taken_up_at(case: Case, pieces: Pieces) -> float:
     return added if added is not None else min(case.asked, default=case.question.asked_at)
 
 
-def _longest(question: Asked, part: OfAccount) -> float:
+def longest(question: Asked, part: OfAccount) -> float:
+    """Seconds that its outcome may take from when it is taken up."""
     settings = part.settings
     approval = settings.approve_for if question.chat in part.account.approving else 0.0
     return settings.deadline + part.longest_flood + approval + (settings.collects if question.is_piece else 0.0)

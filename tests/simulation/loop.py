@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from tests.simulation.network import Network, Server
-from tests.simulation.processes import PROCESS, SimulatedTask
+from tests.simulation.processes import PROCESS, SimulatedProcess, SimulatedTask
 
 Result = TypeVar("Result")
 
@@ -64,6 +64,12 @@ class SimulationLoop(asyncio.BaseEventLoop):
         """Let time pass without anybody running, as on a machine that was asleep."""
         self._now += seconds
 
+    def thaw(self, process: SimulatedProcess) -> None:
+        """Let a frozen process go on with what it has not done meanwhile."""
+        process.frozen = False
+        self._ready.extend(process.held)
+        process.held.clear()
+
     # --- what asyncio calls
 
     def _run_once(self) -> None:
@@ -72,7 +78,9 @@ class SimulationLoop(asyncio.BaseEventLoop):
         if handle._cancelled:
             return
         process = handle._context.get(PROCESS)  # type: ignore[attr-defined]
-        if process is not None and process.dead:
+        if process is not None and (process.dead or process.frozen):
+            if not process.dead:
+                process.held.append(handle)
             return
         self.steps += 1
         self._at_once += 1

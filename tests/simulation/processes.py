@@ -46,6 +46,9 @@ class SimulatedProcess:
     name: str
     run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
     dead: bool = False
+    frozen: bool = False
+    held: list[asyncio.Handle] = field(default_factory=list)
+    """What would have run meanwhile."""
     tasks: dict[SimulatedTask, None] = field(default_factory=dict)
     endpoints: "dict[Endpoint, None]" = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -130,6 +130,12 @@ class NatsServer:
         self._jetstream.delete_stream(name)
         self.flush()
 
+    def delete_consumer(self, stream: str, name: str) -> None:
+        """Likewise a consumer. Raises Refused."""
+        assert self._jetstream
+        self._jetstream.delete_consumer(stream, name)
+        self.flush()
+
     # --- what its parts call
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,229 @@
+"""What goes wrong in a seed: each kind of blow is a method of its name, and noted for the judge."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from edge.sandbox.faults import SEND
+from events import subjects
+from events.transport import Channel
+from tests.promises.history import FOR_EVER, Disturbance, Flood
+from tests.simulation.plan import Blow
+from tests.simulation.world import TELEGRAM, World
+
+DOWN = 6.0
+"""Seconds that something is down at most; likewise:"""
+FROZEN = 15.0
+AWAY = 25.0
+FLOOD = 12
+SLOW = 0.05
+TAKEN_UP = 0.2
+"""Seconds between two looks whether an emptied store has been taken up."""
+TIMES = 4
+"""How often, at most, something is lost, doubled or refused."""
+EDIT, DIFFERENCE, HISTORY = "messages.EditMessage", "updates.GetDifference", "messages.GetHistory"
+METHODS = (SEND, SEND, EDIT, DIFFERENCE, HISTORY)
+BUSY = ((500, "WORKER_BUSY_TOO_LONG_RETRY"), (-503, "Timeout"), (500, "RPC_CALL_FAIL"))
+CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge"}
+"""What the processes call themselves at NATS."""
+NOT_TAKEN = (16, 17, 32, 33)
+"""Codes of bad_msg_notification: the clock, twice each way, and the sequence number."""
+
+
+@dataclass
+class Blows:
+    """`noted`: what was out of order, for the judge; `floods`: how long Telegram told whom to wait."""
+
+    world: World
+    chance: Random
+    noted: list[Disturbance] = field(default_factory=list)
+    floods: list[Flood] = field(default_factory=list)
+    _emptied: dict[str, list[float]] = field(default_factory=dict)
+    """By edge: when its store was emptied for the first time, and when the last one was taken up."""
+
+    def strike(self, blow: Blow) -> None:
+        getattr(self, f"_{blow.what}")(blow.whom, blow.size)
+
+    # --- NATS
+
+    def _nats_killed(self, _: str, size: float) -> None:
+        self._note("kill", "nats", size * DOWN)
+        self.world.kill(self.world.nats, size * DOWN)
+
+    def _nats_frozen(self, _: str, size: float) -> None:
+        self._note("freeze", "nats", size * FROZEN)
+        self.world.nats.freeze()
+        self._later(size * FROZEN, self.world.nats.thaw)
+
+    def _nats_cut(self, whom: str, _: float) -> None:
+        self._note("cut", "nats", 0)
+        self.world.nats.cut(CLIENT_NAMES.get(whom, "generate"))
+
+    def _nats_without_leader(self, _: str, size: float) -> None:
+        self._note("without_leader", "nats", 0)
+        self.world.nats.faults.without_leader += 1 + int(size * 2 * TIMES)
+
+    def _nats_slow(self, _: str, size: float) -> None:
+        self._note("slow", "nats", size * FROZEN)
+        self.world.nats.faults.delay = SLOW
+        self._later(size * FROZEN, self._nats_fast)
+
+    def _nats_fast(self) -> None:
+        self.world.nats.faults.delay = 0.0
+
+    def _puback_lost(self, _: str, size: float) -> None:
+        channel = self.chance.choice(list(Channel))
+        self._note("puback_lost", subjects.stream(channel), 0)
+        self.world.nats.faults.lose_confirmations(f"timokha.{channel.value}.", 1 + int(size * TIMES))
+
+    def _update_answer_lost(self, _: str, size: float) -> None:
+        bucket = self.chance.choice(subjects.BUCKETS)
+        self._note("update_answer_lost", bucket, 0)
+        for _time in range(1 + int(size * TIMES)):
+            self.world.nats.faults.lose_confirmed_update(bucket)
+
+    def _delivered_twice(self, _: str, size: float) -> None:
+        self._note("delivered_twice", "nats", 0)
+        self.world.nats.faults.forgotten_acks += 1 + int(size * TIMES)
+
+    def _store_emptied(self, _: str, __: float) -> None:
+        self._note_emptied()
+        self.world.empty(self.world.nats)
+
+    def _stream_deleted(self, _: str, __: float) -> None:
+        stream = self.chance.choice([subjects.stream(channel) for channel in Channel])
+        self._note("deleted_stream", stream, 0)
+        self.world.nats.delete_stream(stream)
+
+    def _consumer_deleted(self, whom: str, _: float) -> None:
+        replies = subjects.edge_consumer(str(self.world.accounts[whom].id))
+        stream, consumer = self.chance.choice((("REQUESTS", subjects.GENERATE_CONSUMER), ("REPLIES", replies)))
+        self._note("deleted_consumer", consumer, 0)
+        self.world.nats.delete_consumer(stream, consumer)
+
+    def _note_emptied(self) -> None:
+        """It has ended for an edge when its watermark is there again."""
+        now = self.world.loop.time()
+        for edge in self.world.accounts:
+            self._emptied[edge] = [self._emptied.get(edge, [now])[0], FOR_EVER]
+        self._later(TAKEN_UP, self._look_for_watermarks)
+
+    def _look_for_watermarks(self) -> None:
+        for edge, known in self._emptied.items():
+            subject = f"$KV.{subjects.TELEGRAM_BUCKET}.{self._caller(edge)}"
+            if known[1] == FOR_EVER and any(self.world.stored(f"KV_{subjects.TELEGRAM_BUCKET}", subject)):
+                known[1] = self.world.loop.time()
+        if self.is_under_way:
+            self._later(TAKEN_UP, self._look_for_watermarks)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an emptied store has not been taken up yet."""
+        return any(ended == FOR_EVER for _, ended in self._emptied.values())
+
+    def disturbances(self) -> list[Disturbance]:
+        """All of them; they may still go on."""
+        emptied = [Disturbance("emptied", "nats", *times, edge) for edge, times in self._emptied.items()]
+        return [*self.noted, *emptied]
+
+    # --- RabbitMQ
+
+    def _rabbitmq_killed(self, _: str, size: float) -> None:
+        self._note("kill", "rabbitmq", size * DOWN)
+        self.world.kill(self.world.rabbitmq, size * DOWN)
+
+    def _rabbitmq_cut(self, _: str, __: float) -> None:
+        self._note("cut", "rabbitmq", 0)
+        self.world.rabbitmq.cut()
+
+    def _confirm_lost(self, _: str, size: float) -> None:
+        self._note("confirm_lost", "rabbitmq", 0)
+        self.world.rabbitmq.faults.lose_confirms(1 + int(size * TIMES))
+
+    def _returned(self, _: str, size: float) -> None:
+        self._note("returned", "rabbitmq", 0)
+        self.world.rabbitmq.faults.return_publishes(1 + int(size * TIMES))
+
+    def _requeued(self, _: str, __: float) -> None:
+        self._note("requeued", "rabbitmq", 0)
+        self.world.rabbitmq.requeue()
+
+    # --- Telegram
+
+    def _telegram_cut(self, whom: str, _: float) -> None:
+        self._note("cut", "telegram", 0, whom)
+        self.world.telegram.drop_connections(self._caller(whom))
+
+    def _telegram_away(self, _: str, size: float) -> None:
+        self._note("outage", "telegram", size * AWAY)
+        self.world.telegram.drop_connections()
+        self.world.loop.network.refused[TELEGRAM] = None
+        self._later(size * AWAY, lambda: self.world.loop.network.refused.pop(TELEGRAM, None))
+
+    def _telegram_answer_lost(self, whom: str, _: float) -> None:
+        self._note("answer_lost", "telegram", 0, whom)
+        self.world.telegram.faults.lose_answers(self._caller(whom), method=self.chance.choice(METHODS))
+
+    def _telegram_flood(self, whom: str, size: float) -> None:
+        seconds = 1 + int(size * FLOOD)
+        self._note("flood", "telegram", seconds, whom)
+        self.floods.append(Flood(whom, seconds))
+        self.world.telegram.faults.flood_wait(self._caller(whom), seconds, method=self.chance.choice(METHODS))
+
+    def _telegram_busy(self, whom: str, size: float) -> None:
+        self._note("passing_refusals", "telegram", 0, whom)
+        (code, name), method = self.chance.choice(BUSY), self.chance.choice(METHODS)
+        self.world.telegram.faults.refuse(self._caller(whom), code, name, method=method, times=1 + int(size * TIMES))
+
+    def _telegram_gap(self, whom: str, size: float) -> None:
+        self._note("gap", "telegram", 0, whom)
+        self.world.telegram.faults.suppress_pushes(self._caller(whom), 1 + int(size * TIMES))
+
+    def _telegram_doubled(self, whom: str, size: float) -> None:
+        self.world.telegram.faults.repeat_pushes(self._caller(whom), 1 + int(size * TIMES))
+
+    def _telegram_turned_round(self, whom: str, size: float) -> None:
+        self.world.telegram.faults.delay_pushes(self._caller(whom), 1 + int(size * TIMES))
+
+    def _telegram_stuck(self, whom: str, size: float) -> None:
+        self._note("stuck_slices", "telegram", 0, whom)
+        self.world.telegram.faults.stuck_slices(self._caller(whom), 1 + int(size * TIMES))
+        self.world.telegram.drop_connections(self._caller(whom))
+
+    def _telegram_not_taken(self, whom: str, _: float) -> None:
+        self._note("bad_messages", "telegram", 0, whom)
+        code, method = self.chance.choice(NOT_TAKEN), self.chance.choice(METHODS)
+        self.world.telegram.faults.notify_bad_message(self._caller(whom), code, method=method)
+
+    # --- processes
+
+    def _process_crashed(self, whom: str, size: float) -> None:
+        self.crash(whom, size * DOWN)
+
+    def _process_stopped(self, whom: str, size: float) -> None:
+        self._note("term", kind_of(whom), size * DOWN, whom if whom in self.world.accounts else "")
+        self.world.processes[whom].stop(again_after=size * DOWN)
+
+    def _process_frozen(self, whom: str, size: float) -> None:
+        self._note("freeze", kind_of(whom), size * FROZEN, whom if whom in self.world.accounts else "")
+        self.world.processes[whom].freeze(size * FROZEN)
+
+    def crash(self, whom: str, down: float) -> None:
+        """As SIGKILL, with a start `down` seconds later."""
+        self._note("kill", kind_of(whom), down, whom if whom in self.world.accounts else "")
+        self.world.processes[whom].crash(again_after=down)
+
+    def _caller(self, whom: str) -> int:
+        return self.world.accounts[whom].id
+
+    def _note(self, what: str, whom: str, seconds: float, account: str = "") -> None:
+        now = self.world.loop.time()
+        self.noted.append(Disturbance(what, whom, now, now + seconds, account))
+
+    def _later(self, seconds: float, act: Callable[[], object]) -> None:
+        self.world.loop.call_later(seconds, act)
+
+
+def kind_of(process: str) -> str:
+    """Return the kind of a process by its name, as the judge knows it."""
+    return "generate" if process in ("generate-1", "generate-2") else process

@@ -1,0 +1,98 @@
+"""Who writes to the accounts, as a plan says: users, and owners from their own devices."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from edge.sandbox.state import Account
+from tests.simulation.plan import Plan, Saying
+from tests.simulation.world import World
+
+
+@dataclass
+class Asked:
+    """A question: `message_id` in the box of the edge's account, `own_id` in its user's. `piece`: without the prefix.
+
+    `text`: unlike that of any other. `edited`: its later text. Times in seconds of the loop.
+    """
+
+    edge: str
+    user: int
+    message_id: int
+    own_id: int
+    text: str
+    at: float
+    piece: bool = False
+    edited: str = ""
+    edited_at: float | None = None
+    deleted_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    edge: str
+    user: int
+    message_id: int
+    own_id: int
+    at: float
+
+
+@dataclass
+class People:
+    """`asked`, oldest first; `wiped`: when who told which edge to delete the history; `owners`: what owners wrote."""
+
+    world: World
+    plan: Plan
+    chance: Random
+    users: list[Account] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    wiped: list[Command] = field(default_factory=list)
+    owners: list[tuple[str, int, int, float]] = field(default_factory=list)
+
+    def invite(self) -> None:
+        for number in range(self.plan.users):
+            name = f"User {number}"
+            self.users.append(self.world.telegram.add_user(first_name=name, phone=f"+7999{number:07}", lang_code="ru"))
+
+    def do(self, saying: Saying) -> None:
+        getattr(self, f"_{saying.what}")(saying.edge, self.users[saying.user])
+
+    def _question(self, edge: str, user: Account) -> None:
+        self._ask(edge, user, "Тимоха, ")
+
+    def _piece(self, edge: str, user: Account) -> None:
+        self._ask(edge, user, "", self.chance.choice(("", "", "?", ".")))
+
+    def _ask(self, edge: str, user: Account, prefix: str, end: str = "") -> None:
+        telegram, account = self.world.telegram, self.world.accounts[edge]
+        text = f"вопрос {len(self.asked)}{end}"
+        sent = telegram.send(user.id, account.id, prefix + text)
+        theirs = telegram.messages(account.id, user.id)[-1]
+        now = self.world.loop.time()
+        self.asked.append(Asked(edge, user.id, theirs.id, sent.id, text, now, piece=not prefix))
+
+    def _edit(self, edge: str, user: Account) -> None:
+        if piece := self._last_piece(edge, user):
+            piece.edited, piece.edited_at = f"{piece.text} (правка)", self.world.loop.time()
+            self.world.telegram.edit(user.id, piece.own_id, piece.edited)
+
+    def _delete(self, edge: str, user: Account) -> None:
+        if piece := self._last_piece(edge, user):
+            piece.deleted_at = self.world.loop.time()
+            self.world.telegram.delete(user.id, piece.own_id)
+
+    def _last_piece(self, edge: str, user: Account) -> Asked | None:
+        known = [one for one in self.asked if (one.edge, one.user) == (edge, user.id) and one.piece]
+        return known[-1] if known and known[-1].deleted_at is None and not known[-1].edited else None
+
+    def _delete_history(self, edge: str, user: Account) -> None:
+        telegram, account = self.world.telegram, self.world.accounts[edge]
+        sent = telegram.send(user.id, account.id, "/delete_history")
+        theirs = telegram.messages(account.id, user.id)[-1]
+        self.wiped.append(Command(edge, user.id, theirs.id, sent.id, self.world.loop.time()))
+
+    def _owner(self, edge: str, user: Account) -> None:
+        account = self.world.accounts[edge]
+        if account.bot:
+            return
+        sent = self.world.telegram.send(account.id, user.id, f"хозяин пишет {len(self.owners)}")
+        self.owners.append((edge, user.id, sent.id, self.world.loop.time()))

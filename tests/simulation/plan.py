@@ -1,0 +1,198 @@
+"""What happens in a seed: who says what and when, and what goes wrong. It is data, so that a failing one can shrink."""
+
+import json
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any, Self
+
+from tests.simulation.await_sites import sites
+
+USERS = (3, 5)
+QUESTIONS = (12, 16)
+BLOWS = (6, 10)
+CRASHES = (1, 3)
+SAID_UNTIL = 30.0
+"""Seconds, virtual ones, in which everything is said and goes wrong."""
+FOLLOWS = 0.3
+"""How likely a user says something right after the last thing."""
+OCCASIONS = 6
+"""How often a process comes to a site, at most, before the crash there."""
+
+SAYINGS = {"question": 12, "piece": 0, "edit": 0, "delete": 0, "delete_history": 1, "owner": 0}
+"""What users do, and how often, compared with each other."""
+OF_TWIN = {"piece": 8, "edit": 2, "delete": 2}
+"""Likewise where users need no prefix."""
+OF_OWNER = {"owner": 3}
+"""Likewise where owners write as well."""
+BLOW_KINDS = {
+    "nats_killed": 4,
+    "nats_frozen": 2,
+    "nats_cut": 4,
+    "nats_without_leader": 3,
+    "nats_slow": 2,
+    "puback_lost": 5,
+    "update_answer_lost": 5,
+    "delivered_twice": 4,
+    "store_emptied": 1,
+    "stream_deleted": 1,
+    "consumer_deleted": 2,
+    "rabbitmq_killed": 2,
+    "rabbitmq_cut": 2,
+    "confirm_lost": 3,
+    "returned": 1,
+    "requeued": 3,
+    "telegram_cut": 4,
+    "telegram_away": 3,
+    "telegram_answer_lost": 5,
+    "telegram_flood": 3,
+    "telegram_busy": 4,
+    "telegram_gap": 4,
+    "telegram_doubled": 3,
+    "telegram_turned_round": 3,
+    "telegram_stuck": 2,
+    "telegram_not_taken": 2,
+    "process_crashed": 6,
+    "process_stopped": 3,
+    "process_frozen": 3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """`user` says or does `what` to the account of the edge `edge`, `at` seconds from the beginning."""
+
+    at: float
+    user: int
+    edge: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """`what` hits `whom`; `size`: how long or how often, from 0 to 1, of what that kind of blow has at most."""
+
+    at: float
+    what: str
+    whom: str
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """`process` crashes when one of its tasks waits at `site` for the time `occasion`; `down`: seconds."""
+
+    process: str
+    file: str
+    line: int
+    occasion: int
+    down: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`chances`: of the order of everything. `settings`: of the userbots."""
+
+    seed: int
+    chances: int
+    users: int
+    edges: tuple[str, ...]
+    rabbitmq: bool
+    settings: tuple[tuple[str, Any], ...]
+    sayings: tuple[Saying, ...]
+    blows: tuple[Blow, ...]
+    crashes: tuple[Crash, ...]
+
+    @property
+    def processes(self) -> list[str]:
+        return [*self.edges, "generate-1", "generate-2", *(["bridge", "generate-rabbitmq"] if self.rabbitmq else [])]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        given = json.loads(text)
+        given |= {
+            "edges": tuple(given["edges"]),
+            "settings": tuple((name, value) for name, value in given["settings"]),
+            "sayings": tuple(Saying(**one) for one in given["sayings"]),
+            "blows": tuple(Blow(**one) for one in given["blows"]),
+            "crashes": tuple(Crash(**one) for one in given["crashes"]),
+        }
+        return cls(**given)
+
+
+def drawn(seed: int) -> Plan:
+    """Return the plan of a seed. The sites of its crashes go round: each seed has the next ones."""
+    chance = Random(f"plan {seed}")
+    edges = chance.choice((("userbot",), ("userbot",), ("userbot", "bot"), ("bot",)))
+    rabbitmq, twin, owner = chance.random() < 0.35, chance.random() < 0.3, chance.random() < 0.3
+    users = chance.randint(*USERS)
+    plan = Plan(seed, chance.getrandbits(64), users, edges, rabbitmq, _settings(chance, twin=twin), (), (), ())
+    weights = SAYINGS | (OF_TWIN if twin else {}) | (OF_OWNER if owner else {})
+    sayings = _sayings(chance, plan, weights)
+    blows = [_blow(chance, plan) for _ in range(chance.randint(*BLOWS))]
+    crashes = [_crash(chance, plan, number) for number in range(chance.randint(*CRASHES))]
+    return Plan(**{**_fields(plan), "sayings": sayings, "blows": tuple(blows), "crashes": tuple(crashes)})
+
+
+def _settings(chance: Random, *, twin: bool) -> tuple[tuple[str, Any], ...]:
+    found = {
+        "live": chance.random() < 0.5,
+        "when_busy": chance.choice(("ignore", "queue", "queue")),
+        "thinking": chance.choice(("line", "line", "typing", "reaction")),
+        "deadline": chance.choice((30, 60)),
+        "sends_per_second": 200,
+    }
+    return tuple((found | ({"triggers": "private", "debounce": 1.5} if twin else {})).items())
+
+
+def _sayings(chance: Random, plan: Plan, weights: dict[str, int]) -> tuple[Saying, ...]:
+    found, left = [], chance.randint(*QUESTIONS)
+    last = 0.0
+    while left:
+        at = last + chance.uniform(0, 0.4) if chance.random() < FOLLOWS else chance.uniform(0, SAID_UNTIL)
+        what = chance.choices(list(weights), list(weights.values()))[0]
+        user = chance.randrange(plan.users)
+        found.append(Saying(round(at, 3), user, plan.edges[user % len(plan.edges)], what))
+        left -= what in ("question", "piece")
+        last = min(at, SAID_UNTIL)
+    return tuple(sorted(found, key=lambda saying: saying.at))
+
+
+def _blow(chance: Random, plan: Plan) -> Blow:
+    known = [kind for kind in BLOW_KINDS if plan.rabbitmq or not _of_rabbitmq(kind)]
+    what = chance.choices(known, [BLOW_KINDS[kind] for kind in known])[0]
+    whom = chance.choice(plan.processes) if what.startswith(("process", "nats_cut")) else chance.choice(plan.edges)
+    return Blow(round(chance.uniform(0, SAID_UNTIL), 3), what, whom, round(chance.random(), 3))
+
+
+def _of_rabbitmq(kind: str) -> bool:
+    return kind.startswith("rabbitmq") or kind in ("confirm_lost", "returned", "requeued")
+
+
+def _crash(chance: Random, plan: Plan, number: int) -> Crash:
+    """By the golden ratio each stretch of seeds goes evenly over all sites."""
+    known = sites()
+    site = known[int((plan.seed * CRASHES[1] + number) * 0.6180339887 % 1 * len(known))]
+    process = chance.choice([name for name in plan.processes if _runs(name, site.file)] or plan.processes)
+    return Crash(process, site.file, site.line, chance.randint(1, OCCASIONS), round(chance.uniform(0, 4), 3))
+
+
+def _runs(process: str, file: str) -> bool:
+    """Whether a process of this name runs the file."""
+    if file.startswith("edge/"):
+        return process in ("userbot", "bot")
+    if file.startswith("bridge/"):
+        return process == "bridge"
+    if file.startswith("functions/generate"):
+        return process.startswith("generate")
+    if file.startswith("functions/worker"):
+        return process.startswith("generate") or process == "bridge"
+    if file.startswith("events/rabbitmq"):
+        return process in ("bridge", "generate-rabbitmq")
+    return True
+
+
+def _fields(plan: Plan) -> dict[str, Any]:
+    return {name: getattr(plan, name) for name in Plan.__dataclass_fields__}

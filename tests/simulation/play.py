@@ -1,0 +1,120 @@
+"""Play one plan from its beginning to the end, and return its history."""
+
+import asyncio
+import gc
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from tests.promises.history import History
+from tests.simulation.await_sites import Site
+from tests.simulation.blows import Blows
+from tests.simulation.crashes import Crashes
+from tests.simulation.determinism import determined
+from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
+from tests.simulation.people import People
+from tests.simulation.plan import SAID_UNTIL, Plan
+from tests.simulation.telling import all_rest, history_of
+from tests.simulation.world import World, world
+
+READY = 60.0
+"""Seconds, virtual ones, in which all edges are ready."""
+CALM = 240.0
+"""Likewise in which all comes to rest when everything has been said and done."""
+LOOK = 0.5
+"""Seconds between two looks whether it has."""
+GRACE = 40.0
+"""In which every process has ended that was told to."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """`broken`: what kept the plan from being played to its end, empty if nothing. `steps`: of the loop's."""
+
+    history: History
+    hit: Counter[Site]
+    log: list[dict[str, Any]]
+    broken: str
+    steps: int
+    seconds: float
+
+
+def play(plan: Plan) -> Played:
+    """Play it in a loop of its own; the same plan gives the same history, byte for byte."""
+    chance = Random(plan.chances)
+    loop = SimulationLoop(Random(chance.getrandbits(64)))
+    asyncio.set_event_loop(loop)
+    with _quiet(), determined(loop, chance):
+        try:
+            return loop.run_until_complete(_played(plan, loop, chance))
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+async def _played(plan: Plan, loop: SimulationLoop, chance: Random) -> Played:
+    async with world(loop, chance) as made:
+        with made.log.taken():
+            people, blows = People(made, plan, chance), Blows(made, chance)
+            crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
+            made.on_crash = crashes.note
+            broken = ""
+            try:
+                await _run(plan, made, people, blows, crashes)
+            except (NothingToDo, NeverWaits, TimeoutError) as error:
+                broken = f"{type(error).__name__}: {error}"
+            history = history_of(plan, made, people, blows)
+            return Played(history, crashes.hit, made.log.lines, broken, loop.steps, loop.time())
+
+
+async def _run(plan: Plan, made: World, people: People, blows: Blows, crashes: Crashes) -> None:
+    people.invite()
+    made.populate(plan)
+    for process in made.processes.values():
+        process.start()
+    await _until(lambda: all(made.log.has(edge, "userbot.ready") for edge in plan.edges), READY)
+    crashes.arm()
+    made.loop.after_step = crashes.after_step
+    for saying in plan.sayings:
+        made.loop.call_later(saying.at, people.do, saying)
+    for blow in plan.blows:
+        made.loop.call_later(blow.at, blows.strike, blow)
+    await asyncio.sleep(SAID_UNTIL)
+    # Of a gap after which nothing comes a client learns when it connects again; otherwise it asks after 15 minutes.
+    made.telegram.drop_connections()
+    await _until(lambda: all_rest(made, people, blows), CALM, fails=False)
+    made.loop.after_step = None
+    for process in made.processes.values():
+        process.closed = True
+        process.stop()
+    await _until(lambda: not any(process.process for process in made.processes.values()), GRACE, fails=False)
+
+
+async def _until(holds: Any, most: float, *, fails: bool = True) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + most
+    while not holds():
+        if loop.time() >= end:
+            if fails:
+                raise TimeoutError(f"not ready after {most:.0f} s")
+            return
+        await asyncio.sleep(LOOK)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What crashed is collected unfinished: Python would tell of each of its coroutines."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect()
+        sys.unraisablehook = hook
+        if collects:
+            gc.enable()

@@ -1,0 +1,139 @@
+"""What happened in a seed as a history, for the judge of the storm and of the simulation."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json
+from edge.userbot.driving.outbox import random_id
+from edge.userbot.rules import DEFAULTS
+from events import subjects
+from tests.promises.history import (
+    REQUESTS,
+    USER,
+    Account,
+    Acknowledged,
+    Act,
+    Asked,
+    Erased,
+    History,
+    Line,
+    Process,
+    Refused,
+    Sent,
+    Settings,
+)
+from tests.promises.in_chats import record_line, rests
+from tests.promises.logbook import line_of
+from tests.promises.outcomes import outcomes
+from tests.simulation.blows import Blows, kind_of
+from tests.simulation.people import Asked as AskedThere
+from tests.simulation.people import People
+from tests.simulation.plan import Plan
+from tests.simulation.world import World
+
+OWNER_PAUSE = DEFAULTS.owner_pause.total_seconds()
+PLENTY = 1000
+"""Answers, of which nobody gets so many."""
+WITHIN = 30.0
+"""Seconds in which a process ends that was told to; the longest grace is 20 s."""
+
+
+def history_of(plan: Plan, world: World, people: People, blows: Blows) -> History:
+    given = dict(plan.settings)
+    lines: list[Line] = [Settings(float(given["deadline"]), OWNER_PAUSE), *blows.disturbances(), *blows.floods]
+    for edge in plan.edges:
+        asked = [_asked(one, world) for one in people.asked if one.edge == edge]
+        lines += [Account(edge, owned=True, limit=PLENTY, hourly=PLENTY, sees_deletions=edge == USER), Refused(edge, 0), *asked]
+        lines += [*_sent(world, edge, asked), *_erased(people, edge), *_wrote(people, edge)]
+        lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
+    return History((*lines, *_processes(world)))
+
+
+def all_rest(world: World, people: People, blows: Blows) -> bool:
+    """Whether nothing is left to be done: each question has arrived or was lost with a store, and each record rests."""
+    emptied = {line.account: line.ended for line in blows.disturbances() if line.what == "emptied"}
+    for edge in world.accounts:
+        records = dict(_read_records(world, edge))
+        seen = {(chat, message) for chat, record in records.items() for message in (record.seen if record else ())}
+        asked = [one for one in people.asked if one.edge == edge and one.at > emptied.get(edge, 0.0)]
+        if any((str(one.user), one.message_id) not in seen for one in asked if one.deleted_at is None):
+            return False
+        if not all(record and rests(record) for record in records.values()):
+            return False
+    return not blows.is_under_way
+
+
+def _asked(one: AskedThere, world: World) -> Asked:
+    account = world.accounts[one.edge].id
+    request_id = f"{account}.{one.user}.{one.message_id}.0"
+    known = Asked(one.edge, str(one.user), one.message_id, one.own_id, request_id, one.text, one.at)
+    known = replace(known, is_piece=one.piece, changed=one.edited, deleted_at=one.deleted_at)
+    ends = outcomes(known, [message for message in _got(world, one.edge, one.user, {}) if message.id > one.own_id])
+    return replace(known, answered_at=min((end.edited_at or end.at for end in ends), default=None))
+
+
+def _sent(world: World, edge: str, asked: list[Asked]) -> Iterator[Line]:
+    about = {}
+    for question in asked:
+        for part in ("thinking", "failure"):
+            own = world.telegram.state.sent.get((world.accounts[edge].id, random_id(question.request_id, part)))
+            box = world.telegram.state.accounts[int(question.chat)].box
+            if copy := box.copy_of(world.accounts[edge].box.messages.get(own or 0)):
+                about[copy.id] = question.request_id
+    for chat in dict.fromkeys(question.chat for question in asked):
+        yield from _got(world, edge, int(chat), about)
+
+
+def _got(world: World, edge: str, user: int, about: dict[int, str]) -> list[Sent]:
+    """What the user has from the account, oldest first."""
+    came, changed = world.watching.came, world.watching.changed
+    found = [m for m in world.telegram.messages(user, world.accounts[edge].id) if not m.out]
+    return [
+        Sent(edge, str(user), m.id, m.text, came[user, m.id], m.reply_to, changed.get((user, m.id)), about.get(m.id, ""))
+        for m in found
+    ]
+
+
+def _erased(people: People, edge: str) -> Iterator[Line]:
+    for one in people.wiped:
+        if one.edge == edge:
+            yield Erased(edge, str(one.user), one.message_id, one.own_id, one.at)
+
+
+def _wrote(people: People, edge: str) -> Iterator[Line]:
+    for number, user, at in ((n, u, at) for e, u, n, at in people.owners if e == edge):
+        yield Act(edge, "wrote", str(user), at, number, done_at=at)
+
+
+def _logged(world: World, edge: str) -> Iterator[Line]:
+    for line in world.log.lines:
+        if line["process"] == edge and (found := line_of(edge, line, line["time"])):
+            yield found
+
+
+def _read_records(world: World, edge: str) -> Iterator[tuple[str, ChatRecord | None]]:
+    """The chat records of the account in the store; None: unreadable."""
+    prefix = f"$KV.{subjects.CHATS_BUCKET}.{world.accounts[edge].id}."
+    for subject, payload in world.stored(f"KV_{subjects.CHATS_BUCKET}", prefix):
+        if (chat := subject.removeprefix(prefix)) != "policy":
+            try:
+                yield chat, from_json(payload)
+            except UnreadableRecord:
+                yield chat, None
+
+
+def _records(world: World, edge: str) -> Iterator[Line]:
+    for chat, record in _read_records(world, edge):
+        yield record_line(edge, chat, record)
+
+
+def _published(world: World, edge: str) -> Iterator[Line]:
+    prefix = f"timokha.requests.{world.accounts[edge].id}."
+    for subject, _ in world.stored("REQUESTS", prefix):
+        yield Acknowledged(REQUESTS, subject.removeprefix("timokha.requests."))
+
+
+def _processes(world: World) -> Iterator[Line]:
+    for name, supervised in world.processes.items():
+        for life in supervised.lives:
+            yield Process(kind_of(name), life.how, 0, life.told_at, life.ended_at, WITHIN)

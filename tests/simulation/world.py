@@ -1,0 +1,237 @@
+"""The whole product in one Python process: servers, and the processes that use them, from a seed."""
+
+import asyncio
+import base64
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache, partial
+from random import Random
+from typing import Any
+
+from pyrogram.storage import Storage
+
+from bridge import app as bridge
+from bridge.settings import BridgeSettings
+from edge.sandbox.keys import AuthKey, ServerKey
+from edge.sandbox.server import Sandbox
+from edge.sandbox.state import Account, SandboxState
+from edge.sandbox.visitor import API_HASH, API_ID
+from edge.userbot import app as userbot
+from edge.userbot.settings import UserbotSettings
+from edge.userbot.telegram.server import use_server
+from events.runtime.clock import SystemClock
+from events.settings import Settings
+from functions.generate import app as generate
+from functions.generate.settings import GenerateSettings
+from observability.telemetry import noop_telemetry
+from tests.simulation.log import Log
+from tests.simulation.loop import SimulationLoop
+from tests.simulation.nats.server import NatsServer
+from tests.simulation.nats.store import Store
+from tests.simulation.plan import Plan
+from tests.simulation.processes import SimulatedProcess
+from tests.simulation.rabbitmq_stub import RabbitMQServer
+from tests.simulation.watching import Watching
+
+NATS, RABBITMQ, TELEGRAM = ("nats", 4222), ("rabbitmq", 5672), ("127.0.0.1", 443)
+RESTART = 1.0
+"""Seconds after which a process that ended by itself is started again, as compose does."""
+Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+COMMON: dict[str, Any] = {
+    "api_id": API_ID,
+    "api_hash": API_HASH,
+    "nats_url": f"nats://{NATS[0]}:{NATS[1]}",
+    "engine": "echo",
+    "echo_delay": 0.3,
+    "slots": 4,
+    "rabbitmq_url": f"amqp://guest:guest@{RABBITMQ[0]}:{RABBITMQ[1]}/",
+}
+
+
+@dataclass(eq=False)
+class Life:
+    """One process from its start to its end, with the times of both and what it was told."""
+
+    process: SimulatedProcess
+    told_at: float | None = None
+    ended_at: float | None = None
+    how: str = ""
+    error: str = ""
+    again_after: float | None = RESTART
+
+    def end(self, at: float, how: str, error: BaseException | None = None) -> None:
+        self.ended_at, self.how = at, how
+        self.error = f"{type(error).__name__}: {error}" if error else ""
+
+
+@dataclass(eq=False)
+class Supervised:
+    """A process that is started again whenever it has ended. `lives`: all of its processes, the last one runs."""
+
+    name: str
+    run: Run
+    world: "World"
+    lives: list[Life] = field(default_factory=list)
+    closed: bool = False
+
+    @property
+    def process(self) -> SimulatedProcess | None:
+        """The one that runs, if one does."""
+        return self.lives[-1].process if self.lives and self.lives[-1].ended_at is None else None
+
+    def start(self) -> None:
+        if self.closed or self.process:
+            return
+        process = SimulatedProcess(self.name, self.run)
+        self.lives.append(Life(process))
+        process.start()
+        assert process.main
+        process.main.add_done_callback(partial(self._ended, self.lives[-1]))
+
+    def crash(self, *, again_after: float) -> None:
+        """End it as SIGKILL does."""
+        if process := self.process:
+            self.lives[-1].end(self.world.loop.time(), "killed")
+            self.world.on_crash(process)
+            process.crash()
+            self.world.loop.call_later(again_after, self.start)
+
+    def stop(self, *, again_after: float | None = None) -> None:
+        """Tell it to end, as SIGTERM does; it is started again `again_after` seconds after it has."""
+        if (process := self.process) and self.lives[-1].told_at is None:
+            self.lives[-1].told_at = self.world.loop.time()
+            self.lives[-1].again_after = again_after
+            process.stop()
+
+    def freeze(self, seconds: float) -> None:
+        if (process := self.process) and not process.frozen:
+            process.frozen = True
+            self.world.loop.call_later(seconds, self.world.loop.thaw, process)
+
+    def _ended(self, life: Life, main: "asyncio.Task[None]") -> None:
+        if life.ended_at is not None:
+            return
+        error = None if main.cancelled() else main.exception()
+        life.end(self.world.loop.time(), "by itself" if life.told_at is None else "terminated", error)
+        self.world.log.write(self.name, {"event": "process.ended", "error": life.error})
+        if life.again_after is not None:
+            self.world.loop.call_later(life.again_after, self.start)
+
+
+@dataclass(eq=False)
+class World:
+    loop: SimulationLoop
+    chance: Random
+    telegram: Sandbox
+    nats: NatsServer
+    rabbitmq: RabbitMQServer
+    log: Log
+    watching: Watching
+    processes: dict[str, Supervised] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    """By the names of their edges."""
+    on_crash: Callable[[SimulatedProcess], None] = lambda _process: None
+    _locks: dict[type, asyncio.Lock] = field(default_factory=dict)
+    _doing: "dict[asyncio.Task[None], None]" = field(default_factory=dict)
+
+    def add(self, name: str, run: Run) -> None:
+        self.processes[name] = Supervised(name, run, self)
+
+    def add_userbot(self, name: str, account: Account, settings: dict[str, str]) -> None:
+        self.accounts[name] = account
+        own = {"session": session_string(self.telegram, account, self.chance)}
+        self.add(name, _program(userbot.main, UserbotSettings, COMMON | own | settings))
+
+    def add_generate(self, name: str, settings: dict[str, str]) -> None:
+        self.add(name, _program(generate.main, GenerateSettings, COMMON | settings))
+
+    def add_bridge(self, name: str, settings: dict[str, str]) -> None:
+        self.add(name, _program(bridge.main, BridgeSettings, COMMON | settings))
+
+
+    def populate(self, plan: Plan) -> None:
+        """Add the accounts and processes of a plan."""
+        for name in plan.edges:
+            bot = name == "bot"
+            account = self.telegram.add_user(first_name=name, username=f"timokha_{name}", bot=bot)
+            self.add_userbot(name, account, dict(plan.settings))
+        for name in ("generate-1", "generate-2"):
+            self.add_generate(name, {"trigger": "jetstream"})
+        if plan.rabbitmq:
+            self.add_bridge("bridge", {})
+            self.add_generate("generate-rabbitmq", {"trigger": "rabbitmq"})
+
+    def stored(self, stream: str, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """Yield subject and content of what is stored there under subjects that begin so."""
+        if found := self.nats.store.streams.get(stream):
+            for message in found.every(">"):
+                if message.subject.startswith(prefix):
+                    yield message.subject, message.payload
+
+    def kill(self, server: NatsServer | RabbitMQServer, down: float) -> None:
+        """End a server as SIGKILL does, and start it again after so many seconds."""
+        self._do(self._kill(server, down))
+
+    async def _kill(self, server: NatsServer | RabbitMQServer, down: float) -> None:
+        async with self._locks.setdefault(type(server), asyncio.Lock()):
+            await server.kill()
+            await asyncio.sleep(down)
+            await server.start()
+
+    def empty(self, server: NatsServer) -> None:
+        self._do(self._empty(server))
+
+    async def _empty(self, server: NatsServer) -> None:
+        async with self._locks.setdefault(type(server), asyncio.Lock()):
+            await server.empty()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._doing[task] = None
+        task.add_done_callback(lambda done: self._doing.pop(done))
+
+
+@asynccontextmanager
+async def world(loop: SimulationLoop, chance: Random) -> AsyncIterator[World]:
+    """Yield a world with servers and without processes."""
+    async with AsyncExitStack() as stack:
+        state = SandboxState(key=server_key(), clock=SystemClock())
+        telegram = await stack.enter_async_context(Sandbox(state=state, host=TELEGRAM[0], port=TELEGRAM[1]))
+        use_server(telegram.address, telegram.public_key_pem)
+        nats = NatsServer(Store(loop.wall_clock), *NATS, random=Random(chance.getrandbits(64)))
+        rabbitmq = RabbitMQServer(Random(chance.getrandbits(64)))
+        await stack.enter_async_context(nats)
+        made = World(loop, chance, telegram, nats, rabbitmq, Log(loop), Watching(telegram, loop))
+        made.watching.begin()
+        yield made
+
+
+def _program(main: Callable[..., Coroutine[Any, Any, None]], kind: type[Settings], given: dict[str, Any]) -> Run:
+    """Return what starts a command, as `timokha` does."""
+
+    async def run(stop: asyncio.Event) -> None:
+        await main(_settings(kind, **given), noop_telemetry(), stop)
+
+    return run
+
+
+@cache
+def _settings(kind: type[Settings], **given: Any) -> Any:
+    return kind.read(**{name: value for name, value in given.items() if name in kind.model_fields})
+
+
+def session_string(telegram: Sandbox, account: Account, chance: Random) -> str:
+    """Return a session that the server knows already: a key exchange takes longer than all else in a seed."""
+    key = AuthKey(chance.randbytes(256), chance.randbytes(8))
+    telegram.state.auth_keys[key.id] = key
+    telegram.state.logins[key.id] = account.id
+    packed = struct.pack(Storage.SESSION_STRING_FORMAT, 2, API_ID, False, key.key, account.id, account.bot)
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+@cache
+def server_key() -> ServerKey:
+    """Return one for all seeds: only a key exchange would use it."""
+    return ServerKey.generate()
