@@ -16,6 +16,8 @@ SHELL := bash
 # CHAOS_BUSINESS  true: with business connections (CLIENT=kurigram)
 # CHAOS_OWNER  true: with owners who approve, pause, give orders and change timokha.toml meanwhile
 # CHAOS_TWIN   true: users also write without the prefix, in bursts, with typing, edits and deletions, and in a group
+# SIM_SEEDS    the seeds that `make simulate` plays: how many, 300, or FIRST-LAST
+# SIM_SEED     the only one, whose log it prints
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats, bursts or voice; by default everything
 # VOICE_LIST   which questions `make bench PART=voice` asks: test, second or halfway
 # VOICE        where `make voice` trains, build/voice
@@ -29,7 +31,7 @@ EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
 VOICE ?= build/voice
-export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN
+export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN SIM_SEED SIM_SEEDS
 
 BIN := $(VENV)/bin
 # The extra with the client.
@@ -82,6 +84,10 @@ test-containers: set-up-dev ## test the product in containers, from a clone of t
 .PHONY: chaos
 chaos: set-up-dev ## kill, freeze and cut off processes at random under load; the report goes to build/chaos.json
 	@$(BIN)/python -m tests.chaos.run
+
+.PHONY: simulate
+simulate: set-up-dev ## play the whole product in one process on virtual time, many seeds; the report goes to build/simulation.json
+	@$(BIN)/python -m tests.simulation.run
 
 .PHONY: bench
 bench: set-up-bench ## measure speed and compare it with the targets; the figures go to build/bench.json

@@ -48,7 +48,7 @@ class Blows:
 
     def _nats_killed(self, _: str, size: float) -> None:
         self._note("kill", "nats", size * DOWN)
-        self.world.kill(self.world.nats, size * DOWN)
+        self.world.kill_nats(size * DOWN)
 
     def _nats_frozen(self, _: str, size: float) -> None:
         self._note("freeze", "nats", size * FROZEN)
@@ -88,18 +88,20 @@ class Blows:
 
     def _store_emptied(self, _: str, __: float) -> None:
         self._note_emptied()
-        self.world.empty(self.world.nats)
+        self.world.empty_nats()
 
     def _stream_deleted(self, _: str, __: float) -> None:
         stream = self.chance.choice([subjects.stream(channel) for channel in Channel])
-        self._note("deleted_stream", stream, 0)
-        self.world.nats.delete_stream(stream)
+        if self.world.nats_has(stream):
+            self._note("deleted_stream", stream, 0)
+            self.world.nats.delete_stream(stream)
 
     def _consumer_deleted(self, whom: str, _: float) -> None:
         replies = subjects.edge_consumer(str(self.world.accounts[whom].id))
         stream, consumer = self.chance.choice((("REQUESTS", subjects.GENERATE_CONSUMER), ("REPLIES", replies)))
-        self._note("deleted_consumer", consumer, 0)
-        self.world.nats.delete_consumer(stream, consumer)
+        if self.world.nats_has(stream, consumer):
+            self._note("deleted_consumer", consumer, 0)
+            self.world.nats.delete_consumer(stream, consumer)
 
     def _note_emptied(self) -> None:
         """It has ended for an edge when its watermark is there again."""
@@ -130,7 +132,7 @@ class Blows:
 
     def _rabbitmq_killed(self, _: str, size: float) -> None:
         self._note("kill", "rabbitmq", size * DOWN)
-        self.world.kill(self.world.rabbitmq, size * DOWN)
+        self.world.kill_rabbitmq(size * DOWN)
 
     def _rabbitmq_cut(self, _: str, __: float) -> None:
         self._note("cut", "rabbitmq", 0)
@@ -138,15 +140,16 @@ class Blows:
 
     def _confirm_lost(self, _: str, size: float) -> None:
         self._note("confirm_lost", "rabbitmq", 0)
-        self.world.rabbitmq.faults.lose_confirms(1 + int(size * TIMES))
+        self.world.rabbitmq.lose_confirms(1 + int(size * TIMES))
 
     def _returned(self, _: str, size: float) -> None:
         self._note("returned", "rabbitmq", 0)
-        self.world.rabbitmq.faults.return_publishes(1 + int(size * TIMES))
+        self.world.rabbitmq.return_publishes(1 + int(size * TIMES))
 
     def _requeued(self, _: str, __: float) -> None:
         self._note("requeued", "rabbitmq", 0)
-        self.world.rabbitmq.requeue()
+        for queue in list(self.world.rabbitmq.store.queues):
+            self.world.rabbitmq.requeue_early(queue)
 
     # --- Telegram
 

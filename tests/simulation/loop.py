@@ -24,7 +24,9 @@ CHANGED = 0.3
 LOOKED_AT = 6
 """How many ready callbacks are chosen from."""
 MOST_STEPS = 20_000
-"""At one moment; more are a loop that never waits."""
+"""Without a pause; more are a loop that never waits."""
+STEP = 1e-6
+"""Seconds that a step takes: whoever asks to be called after next to no time would else be called at the same one."""
 EPOCH = 1_767_225_600.0
 """The wall clock at the virtual time 0, in seconds since 1970."""
 
@@ -83,9 +85,10 @@ class SimulationLoop(asyncio.BaseEventLoop):
                 process.held.append(handle)
             return
         self.steps += 1
+        self._now += STEP
         self._at_once += 1
         if self._at_once > MOST_STEPS:
-            raise NeverWaits(f"{MOST_STEPS} steps at {self._now:.3f} s: {handle!r}")
+            raise NeverWaits(f"{MOST_STEPS} steps without a pause at {self._now:.3f} s: {handle!r}")
         handle._run()
         if process is not None and self.after_step is not None:
             task = getattr(handle._callback, "__self__", None)

@@ -43,7 +43,11 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
     lines: list[Line] = [Settings(float(given["deadline"]), OWNER_PAUSE), *blows.disturbances(), *blows.floods]
     for edge in plan.edges:
         asked = [_asked(one, world) for one in people.asked if one.edge == edge]
-        lines += [Account(edge, owned=True, limit=PLENTY, hourly=PLENTY, sees_deletions=edge == USER), Refused(edge, 0), *asked]
+        lines += [
+            Account(edge, owned=True, limit=PLENTY, hourly=PLENTY, sees_deletions=edge == USER),
+            Refused(edge, 0),
+            *asked,
+        ]
         lines += [*_sent(world, edge, asked), *_erased(people, edge), *_wrote(people, edge)]
         lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
     return History((*lines, *_processes(world)))
@@ -89,7 +93,9 @@ def _got(world: World, edge: str, user: int, about: dict[int, str]) -> list[Sent
     came, changed = world.watching.came, world.watching.changed
     found = [m for m in world.telegram.messages(user, world.accounts[edge].id) if not m.out]
     return [
-        Sent(edge, str(user), m.id, m.text, came[user, m.id], m.reply_to, changed.get((user, m.id)), about.get(m.id, ""))
+        Sent(
+            edge, str(user), m.id, m.text, came[user, m.id], m.reply_to, changed.get((user, m.id)), about.get(m.id, "")
+        )
         for m in found
     ]
 

@@ -32,7 +32,7 @@ from tests.simulation.nats.server import NatsServer
 from tests.simulation.nats.store import Store
 from tests.simulation.plan import Plan
 from tests.simulation.processes import SimulatedProcess
-from tests.simulation.rabbitmq_stub import RabbitMQServer
+from tests.simulation.rabbitmq.server import SimulatedRabbitMQ
 from tests.simulation.watching import Watching
 
 NATS, RABBITMQ, TELEGRAM = ("nats", 4222), ("rabbitmq", 5672), ("127.0.0.1", 443)
@@ -126,14 +126,15 @@ class World:
     chance: Random
     telegram: Sandbox
     nats: NatsServer
-    rabbitmq: RabbitMQServer
+    rabbitmq: SimulatedRabbitMQ
     log: Log
     watching: Watching
     processes: dict[str, Supervised] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     """By the names of their edges."""
     on_crash: Callable[[SimulatedProcess], None] = lambda _process: None
-    _locks: dict[type, asyncio.Lock] = field(default_factory=dict)
+    _nats_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _rabbitmq_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _doing: "dict[asyncio.Task[None], None]" = field(default_factory=dict)
 
     def add(self, name: str, run: Run) -> None:
@@ -149,7 +150,6 @@ class World:
 
     def add_bridge(self, name: str, settings: dict[str, str]) -> None:
         self.add(name, _program(bridge.main, BridgeSettings, COMMON | settings))
-
 
     def populate(self, plan: Plan) -> None:
         """Add the accounts and processes of a plan."""
@@ -170,27 +170,43 @@ class World:
                 if message.subject.startswith(prefix):
                     yield message.subject, message.payload
 
-    def kill(self, server: NatsServer | RabbitMQServer, down: float) -> None:
-        """End a server as SIGKILL does, and start it again after so many seconds."""
-        self._do(self._kill(server, down))
+    def nats_has(self, stream: str, consumer: str = "") -> bool:
+        """Return whether NATS is up and has it."""
+        found = self.nats.store.streams.get(stream) if not self._nats_lock.locked() else None
+        return found is not None and (not consumer or consumer in found.consumers)
 
-    async def _kill(self, server: NatsServer | RabbitMQServer, down: float) -> None:
-        async with self._locks.setdefault(type(server), asyncio.Lock()):
-            await server.kill()
+    def kill_nats(self, down: float) -> None:
+        """End it as SIGKILL does, and start it again after so many seconds."""
+        self._do(self._kill_nats(down))
+
+    async def _kill_nats(self, down: float) -> None:
+        async with self._nats_lock:
+            await self.nats.kill()
             await asyncio.sleep(down)
-            await server.start()
+            await self.nats.start()
 
-    def empty(self, server: NatsServer) -> None:
-        self._do(self._empty(server))
+    def empty_nats(self) -> None:
+        """Let it lose all that it has stored."""
+        self._do(self._empty_nats())
 
-    async def _empty(self, server: NatsServer) -> None:
-        async with self._locks.setdefault(type(server), asyncio.Lock()):
-            await server.empty()
+    async def _empty_nats(self) -> None:
+        async with self._nats_lock:
+            await self.nats.empty()
+
+    def kill_rabbitmq(self, down: float) -> None:
+        """Likewise."""
+        self._do(self._kill_rabbitmq(down))
+
+    async def _kill_rabbitmq(self, down: float) -> None:
+        async with self._rabbitmq_lock:
+            self.rabbitmq.kill()
+            await asyncio.sleep(down)
+            await self.rabbitmq.start()
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
         self._doing[task] = None
-        task.add_done_callback(lambda done: self._doing.pop(done))
+        task.add_done_callback(self._doing.pop)
 
 
 @asynccontextmanager
@@ -201,8 +217,9 @@ async def world(loop: SimulationLoop, chance: Random) -> AsyncIterator[World]:
         telegram = await stack.enter_async_context(Sandbox(state=state, host=TELEGRAM[0], port=TELEGRAM[1]))
         use_server(telegram.address, telegram.public_key_pem)
         nats = NatsServer(Store(loop.wall_clock), *NATS, random=Random(chance.getrandbits(64)))
-        rabbitmq = RabbitMQServer(Random(chance.getrandbits(64)))
+        rabbitmq = SimulatedRabbitMQ()
         await stack.enter_async_context(nats)
+        await rabbitmq.listen(*RABBITMQ)
         made = World(loop, chance, telegram, nats, rabbitmq, Log(loop), Watching(telegram, loop))
         made.watching.begin()
         yield made

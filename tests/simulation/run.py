@@ -1,0 +1,168 @@
+"""Play many seeds: `make simulate SIM_SEEDS=1000`; `make simulate SIM_SEED=4711` plays one and tells its story.
+
+SIM_SEEDS takes a number of seeds, or FIRST-LAST. Writes build/simulation.json (SIM_OUTPUT): the seeds, what became of
+all questions, the breaches, and how often a crash met each await site. A seed that fails is shrunk; its plan and its
+history are written beside the report. Exit code 1 if one did.
+"""
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.promises.jsonl import write
+from tests.promises.judgement import judge
+from tests.simulation.await_sites import sites
+from tests.simulation.plan import Plan, drawn
+from tests.simulation.play import Played, play
+from tests.simulation.shrinking import shrunk
+
+SEEDS = 300
+CHUNK = 20
+"""Seeds that a process of Python plays before the next one takes over: what crashed in them is never freed."""
+TOLD = 10
+"""Failing seeds that are shrunk."""
+
+
+@dataclass
+class Outcome:
+    """What came of one seed. `breaches`: a line each, empty if every promise was kept."""
+
+    seed: int
+    breaches: list[str]
+    questions: Counter[str]
+    hit: Counter[str]
+    steps: int
+
+
+@dataclass
+class Report:
+    seeds: int = 0
+    steps: int = 0
+    questions: Counter[str] = field(default_factory=Counter)
+    hit: Counter[str] = field(default_factory=Counter)
+    failed: list[Outcome] = field(default_factory=list)
+
+    def take(self, outcome: Outcome) -> None:
+        self.seeds += 1
+        self.steps += outcome.steps
+        self.questions.update(outcome.questions)
+        self.hit.update(outcome.hit)
+        if outcome.breaches:
+            self.failed.append(outcome)
+
+    def to_json(self, seconds: float) -> dict[str, object]:
+        known = {str(site): self.hit[str(site)] for site in sites()}
+        missed = sorted(site for site, times in known.items() if not times)
+        return {
+            "seeds": self.seeds,
+            "seconds": round(seconds, 1),
+            "seeds_an_hour": round(self.seeds / seconds * 3600),
+            "steps": self.steps,
+            "questions": {kind: count for kind, count in self.questions.items() if count},
+            "failed": {outcome.seed: outcome.breaches for outcome in self.failed},
+            "sites": len(known),
+            "sites_hit": round(1 - len(missed) / len(known), 4),
+            "sites_missed": missed,
+            "crashes_by_site": known,
+        }
+
+
+def main() -> int:
+    if os.environ.get("PYTHONHASHSEED") != "0":  # or sets of texts have another order each time
+        os.execve(sys.executable, [sys.executable, "-m", "tests.simulation.run"], os.environ | {"PYTHONHASHSEED": "0"})
+    output = Path(os.environ.get("SIM_OUTPUT") or "build/simulation.json")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if seed := os.environ.get("SIM_SEED"):
+        return _tell(drawn(int(seed)), output.parent)
+    began, report = time.perf_counter(), Report()
+    for outcome in outcomes(_seeds(os.environ.get("SIM_SEEDS") or str(SEEDS))):
+        report.take(outcome)
+        for breach in outcome.breaches:
+            print(f"seed {outcome.seed}: {breach}", flush=True)
+    found = report.to_json(time.perf_counter() - began)
+    output.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    print(
+        f"{report.seeds} seeds, {found['seeds_an_hour']} an hour; {len(report.failed)} failed;"
+        f" {found['sites_hit']:.1%} of {found['sites']} await sites were crashed at; {output}"
+    )
+    for outcome in report.failed[:TOLD]:
+        _shrink(outcome, output.parent)
+    return 1 if report.failed else 0
+
+
+def outcomes(seeds: range) -> Iterator[Outcome]:
+    """Play all of them, in as many processes as there are cores."""
+    chunks = [seeds[begin : begin + CHUNK] for begin in range(0, len(seeds), CHUNK)]
+    # Not concurrent.futures: with a limit of tasks a process its pool may stop for ever (python/cpython#115634).
+    with get_context("fork").Pool(os.cpu_count(), maxtasksperchild=1) as pool:
+        for found in pool.imap(_play_all, chunks):
+            yield from found
+
+
+def outcome_of(plan: Plan) -> Outcome:
+    return _outcome(plan, play(plan))
+
+
+def breaches_of(played: Played) -> list[str]:
+    """Return what broke a promise, and what no process may ever do."""
+    found = [played.broken] if played.broken else []
+    found += [
+        f"error: {line['event']} {line.get('error', '')} {line['traceback']}" for line in played.log if _is_bug(line)
+    ]
+    return found + judge(played.history).faults
+
+
+def _is_bug(line: dict[str, object]) -> bool:
+    return "traceback" in line or line["event"] == "library.asyncio"
+
+
+def _outcome(plan: Plan, played: Played) -> Outcome:
+    hit = Counter({str(site): count for site, count in played.hit.items()})
+    return Outcome(plan.seed, breaches_of(played), Counter(judge(played.history).counts()), hit, played.steps)
+
+
+def _play_all(seeds: range) -> list[Outcome]:
+    return [outcome_of(drawn(seed)) for seed in seeds]
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last) + 1) if last else range(1, int(first) + 1)
+
+
+def _shrink(outcome: Outcome, directory: Path) -> None:
+    wanted = {_kind(breach) for breach in outcome.breaches}
+    plan = shrunk(drawn(outcome.seed), lambda one: bool(wanted & {_kind(b) for b in outcome_of(one).breaches}))
+    _write(plan, play(plan), directory)
+
+
+def _kind(breach: str) -> str:
+    """Return what kind of breach it is, without whom it concerns."""
+    return breach.partition(":")[0].partition(" ")[0]
+
+
+def _tell(plan: Plan, directory: Path) -> int:
+    played = play(plan)
+    for line in played.log:
+        print(json.dumps(line, ensure_ascii=False, default=str))
+    breaches = breaches_of(played)
+    print("\n".join(breaches) or "every promise was kept")
+    _write(plan, played, directory)
+    return 1 if breaches else 0
+
+
+def _write(plan: Plan, played: Played, directory: Path) -> None:
+    stem = directory / f"simulation-{plan.seed}"
+    stem.with_suffix(".plan.json").write_text(plan.to_json() + "\n")
+    write(played.history, stem.with_suffix(".history.jsonl"))
+    print(f"seed {plan.seed}: {stem}.plan.json, {stem}.history.jsonl")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
