@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from tests.chaos.chronicle import Chronicle
 from tests.chaos.logbook import busiest, tracebacks
 from tests.chaos.processes import End
 from tests.chaos.recoveries import percentiles, recoveries
@@ -14,6 +15,7 @@ from tests.promises.judgement import Judgement
 
 IMPORTING = 5.0
 """Seconds of life in which a process may not listen to signals yet, and SIGTERM just ends it."""
+BROKERS = ("nats", "rabbitmq")
 MOST_LINES = 1000
 """That a process may log in ten seconds; a userbot that fetches everybody's questions writes some 300."""
 
@@ -59,9 +61,16 @@ def _bad_ends(world: World) -> list[str]:
     odd = [
         f"exit code {end.code} of {end.kind} at SIGTERM after {end.lived:.1f} s"
         for end in world.ends
-        if end.how == "terminated" and end.code and not (end.code == -15 and end.lived < IMPORTING)
+        if end.how == "terminated" and end.code and not (end.lived < IMPORTING and _explains(end, world.chronicle))
     ]
     return [*odd, *(f"left behind: process group {group}" for group in world.left_behind)]
+
+
+def _explains(end: End, chronicle: Chronicle) -> bool:
+    """Whether the code is that of a start which SIGTERM came too early for, or which found no broker meanwhile."""
+    ended = end.ended_at or 0.0
+    away = (noted for noted in chronicle.disturbances if noted.whom in BROKERS and noted.what != "freeze")
+    return end.code == -15 or (end.code == 1 and any(noted.touches(ended - end.lived, ended) for noted in away))
 
 
 def _bad_logs(world: World) -> list[str]:
