@@ -1,15 +1,19 @@
 """Which silences and failures a fault explains."""
 
+from collections.abc import Sequence
+
 from events import subjects
 from tests.promises.case import Case
-from tests.promises.history import BOT, BUSINESS, EDGES, Asked, Break
+from tests.promises.history import BOT, BUSINESS, EDGES, Break
 from tests.promises.of_account import OfAccount
 from tests.promises.outcomes import told_unreadable
 
 SLACK = 5.0
 """Seconds until everybody has noticed that a broker is there again."""
 STARTING = 8.0
-"""Seconds until a userbot that is started has fetched what it missed."""
+"""Seconds until a userbot that is started, or connected again, has fetched what it missed."""
+NOT_FETCHED = ("outage", "cut", "stuck_slices")
+"""Faults of Telegram during which nothing is."""
 ALONE = (*EDGES, "nats", "telegram", subjects.CHATS_BUCKET)
 """For an edge there is one of each, and no question gets past it; of the others there are more."""
 
@@ -49,20 +53,35 @@ class Faults:
             return False
         for noted in reversed(self._chronicle.of("emptied")):  # the last one that it can have been lost with
             telegram = noted.whom == subjects.TELEGRAM_BUCKET
-            since = self._last_up(noted.began, case.question) if telegram else noted.began - 1.5 * self._deadline
+            since = self._last_up(noted.began, case) if telegram else noted.began - 1.5 * self._deadline
             if since < case.question.asked_at <= noted.ended:
                 case.silenced_at = noted.ended
                 return True
         return False
 
-    def _last_up(self, at: float, question: Asked) -> float:
+    def _last_up(self, at: float, case: Case) -> float:
         """Since when the userbot had not fetched what it missed, if it was away `at` that time.
 
         A user account reads that back from its private chats, which Telegram shows no bot.
         """
-        kinds = EDGES if question.writer else (BOT, BUSINESS)
+        kinds = EDGES if case.question.writer else (BOT, BUSINESS)
+        if not self._is_taken_in(case):
+            return self._last_connected(at, kinds)
         away = [noted for noted in self._chronicle.disturbances if noted.whom in kinds]
         return min((noted.began for noted in away if noted.touches(at, at, slack=STARTING)), default=at)
+
+    def _last_connected(self, at: float, kinds: Sequence[str]) -> float:
+        """Likewise: just before or after it was away, Telegram may have been away too, or have shown it nothing."""
+        away = [noted for noted in self._chronicle.disturbances if noted.whom in kinds or noted.what in NOT_FETCHED]
+        since, was_down = at, False
+        while found := [noted for noted in away if noted.began < since and noted.touches(since, since, slack=STARTING)]:
+            since, was_down = min(noted.began for noted in found), was_down or any(one.whom in kinds for one in found)
+        return since if was_down else at
+
+    def _is_taken_in(self, case: Case) -> bool:
+        """Its chat's record or the log has it."""
+        key = case.question.chat, case.question.message_id
+        return bool(case.seen or case.asked) or key in self._part.book.collected
 
     def _is_unreadable(self, case: Case) -> bool:
         """Its chat's record could not be read, before or after it was asked, until the user started it afresh."""

@@ -133,3 +133,16 @@ def test_a_lost_watermark_costs_a_bot_what_came_while_it_was_away(make_judge, ki
     assert judge._kind(case(96, seen=False))[0] == became
     assert judge._kind(case(94, seen=False))[0] == "lost"
     assert judge._kind(case(102, seen=False))[0] == "lost_with_store"
+
+
+def test_a_lost_watermark_costs_what_came_while_telegram_was_away_just_before_unless_it_was_taken_in(
+    make_judge,
+) -> None:
+    outage, emptied = Disturbance("outage", "telegram", 50, 90), Disturbance("emptied", "telegram", 100, 104)
+    killed = Disturbance("kill", "bot", 94, 97)
+    assert make_judge(outage, killed, emptied)._kind(case(60, seen=False))[0] == "lost_with_store"
+    assert make_judge(outage, killed, emptied)._kind(case(49, seen=False))[0] == "lost"
+    assert make_judge(outage, killed, emptied)._kind(case(60, asked=[91.0]))[0] == "lost"
+    assert make_judge(outage, emptied)._kind(case(60, seen=False))[0] == "lost"
+    long_ago = Disturbance("outage", "telegram", 50, 80)
+    assert make_judge(long_ago, killed, emptied)._kind(case(60, seen=False))[0] == "lost"
