@@ -61,7 +61,7 @@ async def _exchange(connection: AbstractRobustConnection) -> list[str]:
             async with open_channel(connection) as channel:
                 with translate_errors(f"exchange {DEADLETTERS.name}"):
                     declaring = channel.declare_exchange(
-                        DEADLETTERS.name, ExchangeType.FANOUT, durable=True, robust=False, passive=passive
+                        DEADLETTERS.name, ExchangeType.FANOUT, durable=True, passive=passive
                     )
                     await within(ANSWER_TIMEOUT, declaring)
     except Missing:

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from aio_pika import Channel as AmqpChannel
 from aio_pika import ExchangeType
-from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection, AbstractRobustQueue
+from aio_pika.abc import AbstractChannel, AbstractQueue, AbstractRobustConnection
 
 from events import subjects
 from events.errors import TransportError
@@ -118,7 +119,7 @@ async def ensure(connection: AbstractRobustConnection) -> None:
     async with open_channel(connection) as channel:
         queues = [await declare(channel, queue) for queue in OURS]
         with translate_errors(DEADLETTERS.name):
-            exchange = await channel.declare_exchange(DEADLETTERS.name, ExchangeType.FANOUT, durable=True, robust=False)
+            exchange = await channel.declare_exchange(DEADLETTERS.name, ExchangeType.FANOUT, durable=True)
             await queues[0].bind(exchange)
 
 
@@ -179,7 +180,7 @@ async def _declared(connection: AbstractRobustConnection, *queues: Queue) -> lis
         return [(await declare(channel, queue)).declaration_result.consumer_count or 0 for queue in queues]
 
 
-async def declare(channel: AbstractRobustChannel, queue: Queue) -> AbstractRobustQueue:
+async def declare(channel: AbstractChannel, queue: Queue) -> AbstractQueue:
     """Declare `queue`. Raises TransportError."""
     with translate_errors(queue.name):
         declaring = channel.declare_queue(
@@ -187,17 +188,18 @@ async def declare(channel: AbstractRobustChannel, queue: Queue) -> AbstractRobus
             durable=queue.durable,
             arguments=dict(queue.arguments) or None,
             passive=queue.passive,
-            # A robust queue is declared again at each reconnect, which would always fail for a missing passive one.
-            robust=False,
         )
         return await within(ANSWER_TIMEOUT, declaring)
 
 
 @asynccontextmanager
-async def open_channel(connection: AbstractRobustConnection) -> AsyncIterator[AbstractRobustChannel]:
-    """Open a channel for the block; a refused declaration closes it."""
+async def open_channel(connection: AbstractRobustConnection) -> AsyncIterator[AbstractChannel]:
+    """Open a channel for the block; a refused declaration closes it.
+
+    A robust channel would open once more after a refusal, and stay open.
+    """
     with translate_errors("a channel"):
-        channel = connection.channel(publisher_confirms=False)
+        channel = AmqpChannel(connection, publisher_confirms=False)
         try:
             await within(CHANNEL_TIMEOUT, channel.initialize())
         except BaseException:
@@ -209,6 +211,6 @@ async def open_channel(connection: AbstractRobustConnection) -> AsyncIterator[Ab
         await finish(CLOSE_TIMEOUT, close_channel(channel))
 
 
-async def close_channel(channel: AbstractRobustChannel) -> None:
+async def close_channel(channel: AbstractChannel) -> None:
     """Close `channel`, as a coroutine for `finish`."""
     await channel.close()

@@ -1,12 +1,14 @@
 """What RabbitMQ promises beyond the behaviour that all transports share."""
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aio_pika.tools import OneShotCallback
 from pamqp import commands, decode, frame
 from pydantic import SecretStr
 from yarl import URL
@@ -63,6 +65,33 @@ async def test_a_message_that_expires_is_not_older_than_that_whatever_the_clock_
         assert age is not None
         assert timedelta(0) <= age < timedelta(seconds=30)
         await delivery.ack()
+
+
+async def test_a_connection_forgets_the_channels_that_were_closed_by_either_side(broker) -> None:
+    await open_channels(broker, 1)
+    before = observers_of(broker), callbacks_in_memory()
+    await open_channels(broker, 20)
+    assert (observers_of(broker), callbacks_in_memory()) == before
+
+
+def observers_of(broker: Broker) -> int:
+    """How many callbacks a connection has for its end."""
+    return len(broker.consuming.transport.connection._closing._callbacks)
+
+
+async def open_channels(broker: Broker, times: int) -> None:
+    missing = topology.Queue("missing", passive=True)
+    for _ in range(times):
+        await topology.consumer_counts(broker.consuming, topology.REQUESTS)
+        with pytest.raises(TransportError):
+            async with topology.open_channel(broker.consuming) as channel:
+                await topology.declare(channel, missing)  # the server closes the channel
+
+
+def callbacks_in_memory() -> int:
+    """Those that aio-pika calls when a channel or a connection has closed."""
+    gc.collect()
+    return sum(isinstance(one, OneShotCallback) for one in gc.get_objects())
 
 
 async def test_what_a_closed_receiver_had_in_hand_comes_again_as_the_next_attempt(broker, make_event) -> None:
