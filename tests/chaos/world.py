@@ -105,6 +105,7 @@ class World:
     victims: list[Victim] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
     left_behind: list[int] = field(default_factory=list)
+    rabbitmq: RabbitMQNode | None = None
     telegram_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -214,6 +215,7 @@ async def world(
         processes = [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
         if rabbitmq:
             node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq", clock=SystemClock()))
+            made.rabbitmq = node
             made.victims.append(Victim("rabbitmq", node.kill, node.start, lambda: None))
             environment["RABBITMQ_URL"] = node.url
             processes += [("bridge", "bridge", {}), ("generate-rabbitmq", "generate", {"GENERATE_TRIGGER": "rabbitmq"})]

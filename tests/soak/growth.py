@@ -1,0 +1,69 @@
+"""What grew, and whether that may be: slopes of all series over a span of time."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from tests.soak.sampling import Series
+from tests.soak.slopes import HOUR, Samples, later_half, slope, thirds
+
+LONG = 0.95
+"""The share of the span from which a life is a long one."""
+MOST = {"handles": 6.0, "threads": 2.0, "tasks": 6.0, "private": 8.0 * 1024 * 1024}
+"""That may be added in an hour, in both halves of the span."""
+MOST_BLOCKS = 0.5
+"""Likewise, for each question."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """`levels`: the medians of the first, the second and the last third; slopes are an hour's."""
+
+    levels: list[float]
+    slope: float
+    later_slope: float
+
+    def exceeds(self, most: float) -> bool:
+        """Whether it grows faster than that, and still does in the second half."""
+        return min(self.slope, self.later_slope) > most
+
+    def told(self) -> dict[str, object]:
+        return {name: value if name == "levels" else round(value, 3) for name, value in asdict(self).items()}
+
+
+def growths(series: Series, begin: float, end: float) -> dict[str, Growth]:
+    """By measure, of the samples within the span."""
+    within = {name: [one for one in samples if begin <= one[0] <= end] for name, samples in series.items()}
+    return {name: _growth(samples) for name, samples in within.items() if len(samples) > 1}
+
+
+def _growth(samples: Samples) -> Growth:
+    return Growth(thirds(samples), slope(samples), slope(later_half(samples)))
+
+
+def long_lives(lives: Mapping[tuple[str, int], Series], begin: float, end: float) -> dict[str, dict[str, Growth]]:
+    """The processes that lived nearly all of the span, by name."""
+    return {
+        name: growths(series, begin, end)
+        for (name, _), series in lives.items()
+        if _lived(series["rss"], begin, end) >= LONG * (end - begin)
+    }
+
+
+def _lived(samples: Samples, begin: float, end: float) -> float:
+    within = [at for at, _ in samples if begin <= at <= end]
+    return within[-1] - within[0] if within else 0.0
+
+
+def faults(lives: Mapping[str, Mapping[str, Growth]], questions_an_hour: float) -> list[str]:
+    """One line for each measure of our processes that grows without bound."""
+    most = {**MOST, "blocks": MOST_BLOCKS * questions_an_hour}
+    return [
+        f"{name}: {measure} grow by {growth.slope:.1f} an hour, {growth.later_slope:.1f} in the second half"
+        for name, measures in lives.items()
+        for measure, growth in measures.items()
+        if measure in most and growth.exceeds(most[measure])
+    ]
+
+
+def an_hour(count: int, begin: float, end: float) -> float:
+    return count / (end - begin) * HOUR
