@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from tests.soak.processes import SANDBOX
 from tests.soak.sampling import Series
 from tests.soak.slopes import HOUR, Samples, later_half, slope, thirds
 
@@ -12,6 +14,17 @@ MOST = {"handles": 6.0, "threads": 2.0, "tasks": 6.0, "private": 8.0 * 1024 * 10
 """That may be added in an hour, in both halves of the span."""
 MOST_BLOCKS = 0.5
 """Likewise, for each question."""
+NOT_OURS = ("nats", "rabbitmq", SANDBOX)
+"""Brokers' memory is theirs; the sandbox keeps all messages, for the judge."""
+
+
+MOST_LEFT = {"blocks": (1, 0.5), "private": (3, 1024.0), **dict.fromkeys(("tasks", "handles", "threads"), (1, 0.001))}
+"""The rounds before it is counted, in which memory is shared out, and how much a question may leave in a process.
+
+One object that is kept is a block or more.
+"""
+Rounds = list[tuple[int, dict[str, Any]]]
+"""How many questions had been asked, and what the process had then."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,22 @@ def faults(lives: Mapping[str, Mapping[str, Growth]], questions_an_hour: float) 
         f"{name}: {measure} grow by {growth.slope:.1f} an hour, {growth.later_slope:.1f} in the second half"
         for name, measures in lives.items()
         for measure, growth in measures.items()
-        if measure in most and growth.exceeds(most[measure])
+        if name not in NOT_OURS and measure in most and growth.exceeds(most[measure])
+    ]
+
+
+def leaks(name: str, rounds: Rounds) -> list[str]:
+    """One line for each measure of which questions leave something, with the types of which there are more."""
+    before, after = rounds[0][1]["types"], rounds[-1][1]["types"]
+    more = {kind: count - before.get(kind, 0) for kind, count in after.items() if count > before.get(kind, 0)}
+    left = {
+        measure: slope([(asked, counts[measure]) for asked, counts in rounds[warm_up:]]) / HOUR
+        for measure, (warm_up, _) in MOST_LEFT.items()
+    }
+    return [
+        f"{name}: a question leaves {per_question:.3f} {measure}; more objects: {more}"
+        for measure, per_question in left.items()
+        if per_question > MOST_LEFT[measure][1]
     ]
 
 
