@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from tests.promises.case import Case, case_of
 from tests.promises.faults import Faults
-from tests.promises.history import FOR_EVER, Asked
+from tests.promises.history import FOR_EVER, Asked, Erased
 from tests.promises.of_account import OfAccount
 from tests.promises.owned import AT_ONCE, Owned
 from tests.promises.pieces import Pieces
@@ -93,8 +93,13 @@ class Judge:
         """When its user deleted the history while it waited for its outcome, for all that the log says."""
         question, part = case.question, self._part
         end = min(question.asked_at + longest(question, part), case.settled_at or FOR_EVER)
-        later = (one for one in part.erased if one.chat == question.chat and one.message_id > question.message_id)
-        return next((one.at for one in later if one.at <= end), None)
+        found = (one for one in part.erased if one.chat == question.chat and self._erases(one, case))
+        return next((one.at for one in found if one.at <= end), None)
+
+    def _erases(self, erased: Erased, case: Case) -> bool:
+        """Whether it was written later, or was fetched later after a gap in the updates."""
+        carried_out = self._part.book.erased.get((erased.chat, erased.message_id), 0.0)
+        return erased.message_id > case.question.message_id or carried_out > min(case.asked, default=FOR_EVER)
 
     def _owners_silence(self, case: Case, never_asked: bool, *, unlogged: bool = False) -> str:
         """What the silence is called if its owner explains it."""

@@ -19,7 +19,8 @@ class Logbook:
     `joined`: with questions whose draft waits; `first`: in a chat without any. `collected`: when, and whether it began
     a burst (`collecting`) or went on with one. `doubtful`: what may have been answered before the store was lost.
     `outcomes`: how those were settled. By chat: when Telegram refused an answer for good. `owner_wrote`: when which
-    message was taken for the owner's. A killed process takes the lines with it that it had not written.
+    message was taken for the owner's. `erased`: when which `/delete_history` was carried out. A killed process takes
+    the lines with it that it had not written.
     """
 
     asked: dict[Message, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -32,6 +33,7 @@ class Logbook:
     collected: dict[Message, tuple[float, str]] = field(default_factory=dict)
     doubtful: set[Message] = field(default_factory=set)
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    erased: dict[Message, float] = field(default_factory=dict)
 
     def take(self, line: Logged) -> None:
         message = line.chat, line.message_id
@@ -45,6 +47,8 @@ class Logbook:
                 self.doubtful.add(message)
             case "collecting" | "collected":
                 self.collected.setdefault(message, (line.at, line.effect))
+            case "deleted":
+                self.erased.setdefault(message, line.at)
             case "ignored_busy":
                 self.ignored.setdefault(message, line.at)
 

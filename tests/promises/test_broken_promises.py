@@ -20,6 +20,7 @@ from tests.promises.history import (
     Process,
     Record,
     Sent,
+    Settled,
     Update,
 )
 from tests.promises.jsonl import write
@@ -131,6 +132,8 @@ TURNED: dict[Line, Line] = {
     answer(ANNA, 11, 107.0): replace(answer(ANNA, 11, 103.0), id=110),
 }
 
+OF_A_CHAT = (Asked, Logged, Sent, Settled)
+
 
 def test_a_run_that_keeps_every_promise_is_accepted() -> None:
     judgement = judge(history(good()))
@@ -180,3 +183,18 @@ def test_an_emptied_store_forgets_a_deletion() -> None:
 
 def test_what_was_asked_after_delete_history_is_answered() -> None:
     assert judge(history([*good(), *NEWER, answer(ANNA, 13, 118.0)])).faults == []
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "carried_out", "faults"), [(109.0, 109.5, 0), (110.4, 110.6, 0), (110.4, 110.2, 1)]
+)
+def test_a_question_without_an_outcome_was_erased_only_if_it_waited_when_the_deletion_was_carried_out(
+    asked_at, carried_out, faults
+) -> None:
+    """The second was written after `/delete_history`, which was fetched late; its message has the number 12."""
+    number = 11 if asked_at < 110 else 13
+    waiting = replace(asked(ANNA, number, asked_at), text="вопрос 99")
+    more = [Logged(USER, ANNA, 12, "deleted", carried_out), Logged(USER, ANNA, number, "asked", asked_at + 0.05)]
+    kept = [line for line in good() if not (isinstance(line, OF_A_CHAT) and line.chat == ANNA)]
+    lost = [fault for fault in judge(history([*kept, waiting, *more])).faults if fault.startswith("lost")]
+    assert len(lost) == faults
