@@ -127,10 +127,21 @@ class Pieces:
     def _with_holes(self) -> Iterator[str]:
         """An answer to what was taken in before and after a message, but not to that message."""
         for answer, pieces in self._answers():
-            taken, writer = [self._order(piece) for piece in pieces], _writer(pieces[0])
-            between = [q for q in self._asked if _writer(q) == writer and q.is_piece and q.deleted_at is None]
-            left_out = [q for q in between if q not in pieces and min(taken) < self._order(q) < max(taken)]
+            writer = _writer(pieces[0])
+            others = [q for q in self._asked if _writer(q) == writer and q.is_piece and q.deleted_at is None]
+            left_out = [q for q in others if q not in pieces and self._is_between(q, pieces)]
             yield from (f"left out of {answer!r}: {q.name} {q.text}" for q in left_out)
+
+    def _is_between(self, question: Asked, pieces: Sequence[Asked]) -> bool:
+        """Whether it was taken in between them.
+
+        If the log does not say when that was, it was not between unless its number is: it may have been long after it
+        was asked.
+        """
+        taken, numbers = [self._order(piece) for piece in pieces], [piece.message_id for piece in pieces]
+        if not min(taken) < self._order(question) < max(taken):
+            return False
+        return self.is_collected(question) or min(numbers) < question.message_id < max(numbers)
 
     def _over_the_limit(self) -> Iterator[str]:
         answers = [pieces for _, pieces in self._answers() if all(piece.is_piece for piece in pieces)]

@@ -57,6 +57,16 @@ def test_a_message_between_two_that_were_answered_together_may_be_missing_only_i
     assert list(make_pieces([piece(1), piece(2, deleted_at=2.5), piece(3)], answer).wrongs()) == []
 
 
+def test_what_was_asked_before_a_late_burst_was_taken_in_but_after_its_last_piece_is_not_left_out_of_it(
+    make_pieces,
+) -> None:
+    asked, late = [piece(1), piece(3), piece(5)], {1: (4.0, "collecting"), 3: (8.0, "collected")}
+    assert list(make_pieces(asked, ["вопрос 1\nвопрос 3"], late).wrongs()) == []
+    between = [piece(1), piece(5), piece(6)]
+    (wrong,) = make_pieces(between, ["вопрос 1\nвопрос 6"], {1: (4.0, "collecting"), 6: (8.0, "collected")}).wrongs()
+    assert "вопрос 5" in wrong
+
+
 def test_a_message_that_the_userbot_got_too_late_is_answered_by_itself(make_pieces) -> None:
     late = in_a_burst(1, 3) | {2: (110.0, "collecting")}
     assert list(make_pieces([piece(1), piece(2), piece(3)], ["вопрос 1\nвопрос 3", "вопрос 2"], late).wrongs()) == []
