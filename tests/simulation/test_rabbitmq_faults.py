@@ -16,7 +16,7 @@ from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
 from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import ReceivedMessage, Receiver
-from events.rabbitmq.sender import Unroutable
+from events.rabbitmq.sender import Unroutable, Unsendable
 from events.runtime.clock import SystemClock
 from tests.simulation.determinism import determined
 from tests.simulation.loop import SimulationLoop
@@ -120,6 +120,17 @@ def test_a_publish_is_returned_or_refused_and_the_next_one_is_taken() -> None:
             await send(broker, b"refused")
         assert server.store.queues[QUEUE].ready == 0
         await send(broker, b"taken")
+        assert server.store.queues[QUEUE].ready == 1
+
+    told(story)
+
+
+def test_a_message_that_is_too_large_is_refused_for_good_and_the_next_one_is_taken() -> None:
+    async def story(server: SimulatedRabbitMQ, broker: Broker) -> None:
+        server.faults.max_message_size = 1000
+        with pytest.raises(Unsendable, match="max_message_size"):
+            await send(broker, b"x" * 1001)
+        await sent_again(broker, b"x" * 1000)
         assert server.store.queues[QUEUE].ready == 1
 
     told(story)

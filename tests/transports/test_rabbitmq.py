@@ -5,6 +5,7 @@ import gc
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -138,6 +139,26 @@ async def test_a_request_that_outlives_its_deadline_is_a_dead_letter_that_says_s
     assert (dead.message.death, dead.message.event()) == ("expired", expiring.event())
 
 
+async def test_a_message_that_is_handed_back_once_more_than_its_queue_allows_is_a_dead_letter_that_says_so(
+    broker,
+) -> None:
+    limited = replace(
+        topology.requests_queue("limited"), arguments={**topology.REQUESTS.arguments, "x-delivery-limit": 2}
+    )
+    await topology.delete(broker.consuming, limited.name)
+    receiver = await Receiver.open(broker, limited)
+    await broker.sender.send(limited.name, AmqpMessage(b"x"))
+    for attempts in range(3):
+        received = await fetch_one(receiver)
+        assert received.message.attempts == attempts
+        await received.requeue()
+
+    dead = await received_from(broker, topology.DEADLETTERS)
+    assert (dead.message.body, dead.message.death) == (b"x", "delivery_limit")
+    await receiver.close()
+    await topology.delete(broker.consuming, limited.name)
+
+
 async def test_the_queue_counts_one_consumer_for_each_slot(broker) -> None:
     await RabbitMQSubscription.open(broker, slots=3)
     assert await topology.consumer_counts(broker.consuming, topology.REQUESTS, topology.REPLIES) == [3, 0]
@@ -186,6 +207,24 @@ async def test_an_idle_worker_comes_before_the_spare_consumer_of_a_busy_one(brok
         await publisher.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
     assert {(await fetch_one(each)).event.subject for each in (busy, idle)} == {"1.2.1000.0", "1.2.1001.0"}
     assert await busy.fetch(1, timedelta(seconds=0.2)) == []
+
+
+async def test_a_consumer_that_becomes_free_waits_behind_those_that_are_free_already(broker, make_event) -> None:
+    publisher = RabbitMQPublisher(broker.sender)
+    receiver = await Receiver.open(broker, topology.REQUESTS, consumers=3)
+
+    async def taken(numbers: range) -> list[ReceivedMessage]:
+        for number in numbers:
+            await publisher.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
+        return [await fetch_one(receiver) for _ in numbers]
+
+    first = await taken(range(3))
+    free = [first[2], first[0], first[1]]
+    for each in free:
+        await each.ack()
+    assert [each._incoming.consumer_tag for each in await taken(range(3, 6))] == [
+        each._incoming.consumer_tag for each in free
+    ]
 
 
 async def test_setting_up_twice_is_harmless_and_other_settings_are_told(broker) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from tests.simulation.rabbitmq.faults import MAX_MESSAGE_SIZE
 from tests.simulation.rabbitmq.server import SimulatedRabbitMQ
 
 HOST = "127.0.0.1"
@@ -12,9 +11,8 @@ HOST = "127.0.0.1"
 class SimulatedNode:
     """On a free loopback port, which it keeps over restarts."""
 
-    def __init__(self, *, max_message_size: int = MAX_MESSAGE_SIZE) -> None:
+    def __init__(self) -> None:
         self.server = SimulatedRabbitMQ()
-        self.server.faults.max_message_size = max_message_size
         self._port = 0
 
     @property

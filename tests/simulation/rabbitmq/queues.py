@@ -163,7 +163,13 @@ class Queue:
         if delivery not in self.unsettled:
             return False
         del self.unsettled[delivery]
-        delivery.consumer.settled()
+        consumer = delivery.consumer
+        was_busy = not consumer.has_room()
+        consumer.settled()
+        if was_busy and consumer in self.consumers:
+            # It waits behind those that are free already.
+            self.consumers.remove(consumer)
+            self.consumers.append(consumer)
         return True
 
     def _give_back(self, message: Message, *, failed: bool) -> None:
