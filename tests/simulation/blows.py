@@ -157,6 +157,11 @@ class Blows:
         self._note("cut", "telegram", 0, whom)
         self.world.telegram.drop_connections(self._caller(whom))
 
+    def cut_telegram(self) -> None:
+        """Cut everybody off, who may connect again at once."""
+        self._note("cut", "telegram", 0)
+        self.world.telegram.drop_connections()
+
     def _telegram_away(self, _: str, size: float) -> None:
         self._note("outage", "telegram", size * AWAY)
         self.world.telegram.drop_connections()

@@ -83,9 +83,9 @@ async def _run(plan: Plan, made: World, people: People, blows: Blows, crashes: C
         made.loop.call_later(saying.at, people.do, saying)
     for blow in plan.blows:
         made.loop.call_later(blow.at, blows.strike, blow)
-    await asyncio.sleep(SAID_UNTIL)
+    await asyncio.sleep(max([SAID_UNTIL, *(saying.at for saying in plan.sayings)]) + LOOK)
     # Of a gap after which nothing comes a client learns when it connects again; otherwise it asks after 15 minutes.
-    made.telegram.drop_connections()
+    blows.cut_telegram()
     await _until(lambda: all_rest(made, people, blows), CALM, fails=False)
     made.loop.after_step = None
     for process in made.processes.values():

@@ -12,6 +12,7 @@ import pytest
 from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
+from nats.js.errors import NoStreamResponseError
 
 from cli.demo.nats_server import EmbeddedServer
 from events.jetstream.connection import connect
@@ -201,3 +202,13 @@ async def test_the_simulated_server_answers_as_the_real_one(tmp_path: Path, seed
             await asyncio.gather(real.ask(), simulated.ask())
             assert simulated.answers[-4:] == real.answers[-4:]
     assert simulated.answers == real.answers
+
+
+async def test_a_stream_that_is_created_again_while_it_is_empty_is_the_same(js: JetStreamContext) -> None:
+    """On both servers; when it is gone, nobody takes what is published."""
+    made = await js.add_stream(name="TWICE", subjects=["twice.*"])
+    again = await js.add_stream(name="TWICE", subjects=["twice.*"])
+    assert again.created == made.created
+    assert await js.delete_stream("TWICE")
+    with pytest.raises(NoStreamResponseError):
+        await js.publish("twice.1", b"")

@@ -58,7 +58,8 @@ class JetStream:
     def create_stream(self, asked: dict[str, Any]) -> Stream:
         """Return a new stream, or the one that is already there and just so."""
         config = self._stream_config(asked)
-        if found := self.store.streams.get(config["name"]):
+        found = self.store.streams.get(config["name"])
+        if found is not None:  # an empty one is false
             if found.config != config:
                 raise Refused(errors.NAME_IN_USE)
             return found
