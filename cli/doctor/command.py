@@ -42,7 +42,7 @@ async def main(settings: DoctorSettings, _telemetry: object, _stop: asyncio.Even
 async def examine(settings: DoctorSettings) -> list[Finding]:
     """Examine each part that runs here and what it needs; add a note for each part that runs elsewhere."""
     parts = settings.parts.split(",")
-    findings = await examine_nats(settings)
+    findings = await examine_nats(settings, SystemClock())
     if "bridge" in parts:
         findings += await _examine_bridge(settings)
     elif "rabbitmq_url" in settings.model_fields_set:

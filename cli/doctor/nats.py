@@ -1,13 +1,15 @@
 """Examine NATS."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from cli.doctor.findings import PRODUCT_PARTS, Finding, doctor_in_service, note, ok, wrong
-from events.errors import TimokhaError
+from events.errors import TimokhaError, TransportError
 from events.extras import image
-from events.jetstream.connection import connect
+from events.jetstream.connection import JetStream, connect
 from events.jetstream.faults import SET_UP
-from events.jetstream.inspection import JetStreamInspection, inspect
+from events.jetstream.inspection import JetStreamInspection, clock_offset, inspect
+from events.runtime.clock import Clock
 from events.settings import ProcessSettings
 from events.subjects import edge_consumer
 
@@ -15,17 +17,35 @@ TOO_FULL = 0.8
 """The share of a stream's limit above which it is wrong: a full stream refuses questions."""
 
 
-async def examine_nats(settings: ProcessSettings) -> list[Finding]:
+CLOCKS_DIFFER = timedelta(seconds=30)
+"""Worth a line: above it, logs and traces of two machines are hard to read together."""
+
+
+async def examine_nats(settings: ProcessSettings, clock: Clock) -> list[Finding]:
     """Examine JetStream; as the user of a part, who has no right to, only whether NATS answers."""
     user = settings.nats_user if settings.nats_user in PRODUCT_PARTS else None
     try:
         async with connect(settings.nats_url, name=user or "doctor", access=settings.nats_access) as js:
             if user:
                 who = doctor_in_service("tools") if image() else "`timokha doctor` as the user tools does"
-                return [ok("NATS answers"), note(f"NATS: the user {user} may not see what is in it; {who}")]
-            return [ok("NATS answers, and JetStream is on"), *_examine_topology(await inspect(js))]
+                unseen = note(f"NATS: the user {user} may not see what is in it; {who}")
+                return [ok("NATS answers"), unseen, *await _compare_clocks(js, clock)]
+            found = _examine_topology(await inspect(js))
+            return [ok("NATS answers, and JetStream is on"), *found, *await _compare_clocks(js, clock)]
     except TimokhaError as error:
         return [wrong(str(error))]
+
+
+async def _compare_clocks(js: JetStream, clock: Clock) -> list[Finding]:
+    try:
+        ahead = await clock_offset(js, clock)
+    except TransportError:
+        return []  # there is no stream, which is a finding of its own
+    if abs(ahead) <= CLOCKS_DIFFER:
+        return []
+    seconds = round(ahead.total_seconds())
+    how = f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} NATS'"
+    return [wrong(f"clock: this machine's is {how}; set the one that is wrong, e.g. with `timedatectl set-ntp true`")]
 
 
 def _examine_topology(found: JetStreamInspection) -> Iterator[Finding]:

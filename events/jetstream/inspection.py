@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from nats.js import JetStreamContext
@@ -10,10 +11,11 @@ from nats.js.errors import NotFoundError
 
 from events import subjects
 from events.errors import TransportError
-from events.jetstream.api import client_of, subjects_of
+from events.jetstream.api import client_of, stream_times, subjects_of
 from events.jetstream.client import payload_problem
 from events.jetstream.configs import Retention, stream_config, verify_marks, verify_stream, verify_writable
 from events.jetstream.faults import translate_errors
+from events.runtime.clock import Clock
 from events.transport import Channel
 
 
@@ -56,6 +58,13 @@ async def inspect(js: JetStreamContext) -> JetStreamInspection:
         _fill(found),
         is_empty=not found and not any(buckets.values()),
     )
+
+
+async def clock_offset(js: JetStreamContext, clock: Clock) -> timedelta:
+    """Return how far `clock` is ahead of NATS'; 0 if NATS does not say. Raises TransportError, also without streams."""
+    with translate_errors("NATS did not say what time it is"):
+        now = (await stream_times(js, subjects.stream(Channel.REQUESTS))).now
+    return clock.now() - now if now else timedelta(0)
 
 
 async def _stream(js: JetStreamContext, name: str) -> StreamInfo | None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import struct
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from cli.demo.nats_server import EmbeddedServer
 from cli.doctor.command import CheckFailed, examine, main
 from cli.doctor.findings import Level
 from cli.doctor.model import examine_model
+from cli.doctor.nats import examine_nats
 from cli.settings import DoctorSettings
 from edge.sandbox.server import Sandbox
 from edge.userbot.settings import UserbotSettings
@@ -31,6 +33,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import noop_telemetry
+from tests.clocks import SteppedClock
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +47,17 @@ def bare(monkeypatch, tmp_path):
 
 def lines(findings, level):
     return [finding.text for finding in findings if finding.level is level]
+
+
+@pytest.mark.parametrize(("ahead", "said"), [(1, "3600 s ahead of NATS'"), (-1, "3600 s behind NATS'")])
+async def test_a_clock_that_differs_from_that_of_nats_is_told(nats_server, ahead, said):
+    settings, clock = DoctorSettings.read(nats_url=nats_server.url), SteppedClock(timedelta(hours=ahead))
+    assert not [line for line in lines(await examine_nats(settings, clock), Level.WRONG) if "clock" in line]
+    async with connect(nats_server.url, name="test") as js:
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
+    [line] = lines(await examine_nats(settings, clock), Level.WRONG)
+    assert said in line
+    assert lines(await examine_nats(settings, SystemClock()), Level.WRONG) == []
 
 
 async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, capsys, tmp_path):
