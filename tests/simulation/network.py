@@ -183,7 +183,7 @@ class Endpoint(asyncio.Transport):
         self._received += data
         if len(self._received) > HIGH_WATER and not self._paused:
             self._paused = True
-            self._tell(self.peer, "pause_writing")
+            self.peer._protocol.pause_writing()  # at once, as asyncio does: a writer that is not paused never waits
         self._schedule()
 
     def _end(self) -> None:

@@ -18,6 +18,7 @@ from tests.simulation.determinism import determined
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.people import People
 from tests.simulation.plan import SAID_UNTIL, Plan
+from tests.simulation.registers import Registers
 from tests.simulation.telling import all_rest, history_of
 from tests.simulation.world import World, world
 
@@ -51,6 +52,8 @@ def play(plan: Plan) -> Played:
     with _quiet(), determined(loop, chance):
         try:
             return loop.run_until_complete(_played(plan, loop, chance))
+        except (NothingToDo, NeverWaits) as error:  # the loop itself has ended, and nothing can be told any more
+            return Played(History(()), Counter(), [], f"{type(error).__name__}: {error}", loop.steps, loop.time())
         finally:
             asyncio.set_event_loop(None)
             loop.close()
@@ -58,16 +61,17 @@ def play(plan: Plan) -> Played:
 
 async def _played(plan: Plan, loop: SimulationLoop, chance: Random) -> Played:
     async with world(loop, chance) as made:
-        with made.log.taken():
+        registers = Registers(made.nats.store)
+        with made.log.taken(), registers.recorded():
             people, blows = People(made, plan, chance), Blows(made, chance)
             crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
             made.on_crash = crashes.note
             broken = ""
             try:
                 await _run(plan, made, people, blows, crashes)
-            except (NothingToDo, NeverWaits, TimeoutError) as error:
+            except TimeoutError as error:
                 broken = f"{type(error).__name__}: {error}"
-            history = history_of(plan, made, people, blows)
+            history = History((*history_of(plan, made, people, blows).lines, *registers.updates))
             return Played(history, crashes.hit, made.log.lines, broken, loop.steps, loop.time())
 
 

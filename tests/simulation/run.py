@@ -2,7 +2,8 @@
 
 SIM_SEEDS takes a number of seeds, or FIRST-LAST. Writes build/simulation.json (SIM_OUTPUT): the seeds, what became of
 all questions, the breaches, and how often a crash met each await site. A seed that fails is shrunk; its plan and its
-history are written beside the report. Exit code 1 if one did.
+history are written beside the report. SIM_PLAN names the file of such a plan: it is played again, byte for byte, and
+tells its story. Exit code 1 if a promise was broken.
 """
 
 import json
@@ -25,8 +26,8 @@ from tests.simulation.shrinking import shrunk
 SEEDS = 300
 CHUNK = 20
 """Seeds that a process of Python plays before the next one takes over: what crashed in them is never freed."""
-TOLD = 10
-"""Failing seeds that are shrunk."""
+SHRUNK = 10
+"""Failing seeds that are shrunk, unless SIM_SHRUNK says another number."""
 
 
 @dataclass
@@ -78,6 +79,8 @@ def main() -> int:
         os.execve(sys.executable, [sys.executable, "-m", "tests.simulation.run"], os.environ | {"PYTHONHASHSEED": "0"})
     output = Path(os.environ.get("SIM_OUTPUT") or "build/simulation.json")
     output.parent.mkdir(parents=True, exist_ok=True)
+    if path := os.environ.get("SIM_PLAN"):
+        return _tell(Plan.from_json(Path(path).read_text(encoding="utf-8")), output.parent)
     if seed := os.environ.get("SIM_SEED"):
         return _tell(drawn(int(seed)), output.parent)
     began, report = time.perf_counter(), Report()
@@ -91,7 +94,7 @@ def main() -> int:
         f"{report.seeds} seeds, {found['seeds_an_hour']} an hour; {len(report.failed)} failed;"
         f" {found['sites_hit']:.1%} of {found['sites']} await sites were crashed at; {output}"
     )
-    for outcome in report.failed[:TOLD]:
+    for outcome in report.failed[: int(os.environ.get("SIM_SHRUNK") or SHRUNK)]:
         _shrink(outcome, output.parent)
     return 1 if report.failed else 0
 

@@ -1,0 +1,73 @@
+"""The compare-and-set updates of chat records, as lines of a history: a bucket that was lost begins anew."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from unittest.mock import patch
+
+from events import subjects
+from events.errors import Conflict
+from events.jetstream.records import JetStreamRecords
+from tests.promises.history import Update
+from tests.promises.linearizable import FAILED, NONE, OK, UNKNOWN
+from tests.simulation.nats.store import Store
+from tests.simulation.nats.streams import Stream
+
+STREAM = f"KV_{subjects.CHATS_BUCKET}"
+
+
+@dataclass
+class Registers:
+    """`updates`: all that were attempted. One that a crash has cut short is as one without an answer."""
+
+    store: Store
+    updates: list[Update] = field(default_factory=list)
+    _buckets: int = 0
+    _bucket: Stream | None = None
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Record the updates of all processes until the end."""
+        save = JetStreamRecords.save
+
+        async def recorded(records: JetStreamRecords, key: str, value: bytes, version: int | None) -> int:
+            if records._stream != STREAM:
+                return await save(records, key, value, version)
+            begun = self._begin(key, version)
+            try:
+                revision = await save(records, key, value, version)
+            except Conflict:
+                self._end(begun, FAILED, None)
+                raise
+            self._end(begun, OK, revision)
+            return revision
+
+        with patch.object(JetStreamRecords, "save", recorded):
+            yield
+
+    def _begin(self, key: str, version: int | None) -> int:
+        """Until it has ended it may happen at any time."""
+        name = f"{key} in bucket {self._number()}"
+        self.updates.append(Update(name, version or NONE, UNKNOWN, began=_now()))
+        return len(self.updates) - 1
+
+    def _end(self, begun: int, result: str, revision: int | None) -> None:
+        """Of an update during which the bucket was lost it is not known which bucket had it."""
+        update = self.updates[begun]
+        key, _, before = update.key.partition(" in bucket ")
+        if str(number := self._number()) == before:
+            self.updates[begun] = replace(update, result=result, revision=revision, ended=_now())
+        else:
+            self.updates.append(replace(update, key=f"{key} in bucket {number}"))
+
+    def _number(self) -> int:
+        """Return which of the buckets there is now; that there is none counts as one."""
+        bucket = self.store.streams.get(STREAM)
+        if bucket is not self._bucket:
+            self._bucket, self._buckets = bucket, self._buckets + 1
+        return self._buckets
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
