@@ -18,6 +18,8 @@ SHELL := bash
 # CHAOS_TWIN   true: users also write without the prefix, in bursts, with typing, edits and deletions, and in a group
 # SIM_SEEDS    the seeds that `make simulate` plays: how many, 300, or FIRST-LAST
 # SIM_SEED     the only one, whose log it prints
+# SIM_PLAN     the file of a plan to play instead, as `make simulate` writes of a seed that fails
+# PLANTED      the faults that `make simulate-planted` plants, comma-separated; by default all
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats, bursts or voice; by default everything
 # VOICE_LIST   which questions `make bench PART=voice` asks: test, second or halfway
 # VOICE        where `make voice` trains, build/voice
@@ -31,7 +33,7 @@ EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
 VOICE ?= build/voice
-export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN SIM_SEED SIM_SEEDS
+export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN SIM_SEED SIM_SEEDS SIM_PLAN PLANTED
 
 BIN := $(VENV)/bin
 # The extra with the client.
@@ -88,6 +90,10 @@ chaos: set-up-dev ## kill, freeze and cut off processes at random under load; th
 .PHONY: simulate
 simulate: set-up-dev ## play the whole product in one process on virtual time, many seeds; the report goes to build/simulation.json
 	@$(BIN)/python -m tests.simulation.run
+
+.PHONY: simulate-planted
+simulate-planted: set-up-dev ## break the product, in one way after the other, until a seed finds it; the report goes to build/planted.json
+	@$(BIN)/python -m tests.simulation.planted.run
 
 .PHONY: bench
 bench: set-up-bench ## measure speed and compare it with the targets; the figures go to build/bench.json
