@@ -98,8 +98,13 @@ class Pieces:
         return time, question.message_id
 
     def _is_limit_reached(self, question: Asked) -> bool:
-        began = [one for one in self._of_chat(question) if self._effect(one) != "collected"]
-        return len(began) >= self._limit
+        """As many bursts of its chat were taken in before it, by the log or as they were answered."""
+        return sum(self._began(one) for one in self._of_chat(question)) >= self._limit
+
+    def _began(self, piece: Asked) -> bool:
+        """Whether a burst may have begun with it."""
+        effect = self._effect(piece)
+        return effect == "collecting" or (not effect and bool(self._part.outcomes(piece)))
 
     def _of_chat(self, question: Asked) -> Sequence[Asked]:
         """The pieces of the chat that are older."""

@@ -106,6 +106,9 @@ def test_the_limit_explains_a_silence_only_after_as_many_messages(make_pieces) -
     pieces = make_pieces(asked, ["вопрос 1", "вопрос 2"], limit=2)
     assert [pieces.explain(one) for one in asked] == ["", "", "hour_limit"]
     assert make_pieces(asked, [], in_a_burst(3), limit=2).explain(asked[2]) == ""
+    assert make_pieces(asked, [], in_a_burst(1) | in_a_burst(2), limit=2).explain(asked[2]) == "hour_limit"
+    assert make_pieces(asked, [], in_a_burst(1, 2), limit=2).explain(asked[2]) == ""
+    assert make_pieces(asked, [], limit=2).explain(asked[2]) == ""
 
 
 def test_a_piece_failed_together_with_another_of_its_burst_and_only_of_its_burst(make_pieces) -> None:
