@@ -71,6 +71,8 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random) -> Played:
                 await _run(plan, made, people, blows, crashes)
             except TimeoutError as error:
                 broken = f"{type(error).__name__}: {error}"
+            if not broken and blows.is_under_way:  # it would excuse everything that came later
+                broken = "an emptied store was never taken up"
             history = History((*history_of(plan, made, people, blows).lines, *registers.updates))
             return Played(history, crashes.hit, made.log.lines, broken, loop.steps, loop.time())
 
