@@ -10,12 +10,15 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from edge.sandbox.business_types import HAS_BUSINESS
 from tests.simulation.processes import SimulatedTask
+from tests.simulation.suspending import unsuspending
 
 ROOT = Path(__file__).parents[2]
+BUSINESS = "edge/business"
 WITH = (
     "bridge",
-    "edge/business",
+    *((BUSINESS,) if HAS_BUSINESS else ()),
     "edge/userbot",
     "events",
     "functions/generate",
@@ -32,6 +35,7 @@ WITHOUT = {
     "edge/userbot/telegram/terminal_input.py": "signing in needs a terminal",
     "edge/userbot/telegram/time_query.py": "asks a server for the time before there is a key",
     "edge/userbot/telegram/unattended.py": "waits for a session file that somebody else makes",
+    "events/memory.py": "in place of a broker, in tests",
     "events/health": "a file that only watchers read",
     "events/jetstream/inspection.py": "of `timokha doctor`",
     "events/jetstream/reading.py": "of `timokha record` and `timokha trace`",
@@ -58,8 +62,9 @@ class Site:
 
 @cache
 def sites() -> tuple[Site, ...]:
-    """Return all sites of the modules that take part, in the order of their files and lines."""
-    return tuple(sorted({site for path in _files() for site in _of_file(path)}))
+    """Return all sites of the modules that take part where a task can wait, in the order of their files and lines."""
+    without = unsuspending(_files())
+    return tuple(sorted({site for path in _files() for site in _of_file(path) if site.line not in without[path]}))
 
 
 def suspended_at(task: SimulatedTask) -> Iterator[Site]:

@@ -8,6 +8,9 @@ from tests.simulation.await_sites import ROOT, Site, frames, suspended_at
 from tests.simulation.plan import Crash
 from tests.simulation.processes import SimulatedProcess, SimulatedTask
 
+Place = tuple[str, int]
+"""The file, as Python knows it, and the line."""
+
 
 @dataclass
 class Crashes:
@@ -16,26 +19,39 @@ class Crashes:
     planned: Sequence[Crash]
     strike: Callable[[Crash], None]
     hit: Counter[Site] = field(default_factory=Counter)
-    _left: dict[str, list[tuple[Crash, str]]] = field(default_factory=dict)
-    _occasions: Counter[Crash] = field(default_factory=Counter)
+    _armed: dict[str, list[tuple[Crash, dict[Place, int]]]] = field(default_factory=dict)
+    """By process: its crashes, with how often it may still come to each place."""
 
-    def arm(self) -> None:
-        for crash in self.planned:
-            self._left.setdefault(crash.process, []).append((crash, str(ROOT / crash.file)))
+    def of(self, phase: str) -> Sequence[Crash]:
+        return [crash for crash in self.planned if crash.phase == phase]
+
+    def arm(self, crash: Crash) -> None:
+        """Let it happen where it is planned."""
+        places = {(str(ROOT / file), line): occasion for file, line, occasion in crash.sites}
+        self._armed.setdefault(crash.process, []).append((crash, places))
+
+    def overtake(self, crash: Crash) -> None:
+        """Let it happen now, wherever the tasks wait, if it has not happened."""
+        armed = self._armed.get(crash.process, [])
+        if found := next((one for one in armed if one[0] is crash), None):
+            armed.remove(found)
+            self.strike(crash)
 
     def after_step(self, task: SimulatedTask) -> None:
         """Look where the task waits now."""
         process = task.process
         assert process is not None
-        armed = self._left.get(process.name)
+        armed = self._armed.get(process.name)
         if not armed or task.done():
             return
         for frame in frames(task.get_coro()):
-            for crash, file in armed:
-                if frame.f_lineno == crash.line and frame.f_code.co_filename == file:
-                    self._occasions[crash] += 1
-                    if self._occasions[crash] >= crash.occasion:
-                        armed.remove((crash, file))
+            place = frame.f_code.co_filename, frame.f_lineno
+            for one in armed:
+                crash, places = one
+                if place in places:
+                    places[place] -= 1
+                    if not places[place]:
+                        armed.remove(one)
                         self.strike(crash)
                         return
 

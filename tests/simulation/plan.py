@@ -1,22 +1,37 @@
 """What happens in a seed: who says what and when, and what goes wrong. It is data, so that a failing one can shrink."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from random import Random
 from typing import Any, Self
 
-from tests.simulation.await_sites import sites
+from tests.simulation.await_sites import Site, sites
+from tests.simulation.reached import share
 
 USERS = (3, 5)
 QUESTIONS = (12, 16)
 BLOWS = (6, 10)
-CRASHES = (1, 3)
+CRASHES = (2, 4)
+STARTING, RUNNING, ENDING = PHASES = "starting", "running", "ending"
+"""When a crash comes: before all edges have been ready, afterwards, or while everything is told to end."""
+PHASE_WEIGHTS = (2, 6, 2)
 SAID_UNTIL = 30.0
 """Seconds, virtual ones, in which everything is said and goes wrong."""
 FOLLOWS = 0.3
 """How likely a user says something right after the last thing."""
 OCCASIONS = 6
-"""How often a process comes to a site, at most, before the crash there."""
+"""How often a process comes to a site, at most, before the crash there; to one that few seeds reach:"""
+FEW_OCCASIONS = 2
+OFTEN = 0.5
+"""Of the seeds, from when on they are many."""
+MET = 1.5
+"""How many of its sites a process comes to on average, before it crashes at the first one."""
+OF_A_PHASE = 0.02
+"""How likely a site is chosen for the short time of a start or an end, through which all processes go the same way."""
+OVERTAKEN = (3.0, 12.0)
+"""Seconds after which a crash comes wherever the process is."""
 
 SAYINGS = {"question": 12, "piece": 0, "edit": 0, "delete": 0, "delete_history": 1, "owner": 0}
 """What users do, and how often, compared with each other."""
@@ -79,12 +94,17 @@ class Blow:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """`process` crashes when one of its tasks waits at `site` for the time `occasion`; `down`: seconds."""
+    """`process` crashes when one of its tasks waits at one of `sites`: file, line, and for the how manieth time.
+
+    At the latest it does at `by`; it can from `since` on, both seconds from when the edges were ready: in the phase
+    `running`, whose first second that is. `down`: seconds.
+    """
 
     process: str
-    file: str
-    line: int
-    occasion: int
+    phase: str
+    sites: tuple[tuple[str, int, int], ...]
+    since: float
+    by: float
     down: float
 
 
@@ -117,13 +137,13 @@ class Plan:
             "settings": tuple((name, value) for name, value in given["settings"]),
             "sayings": tuple(Saying(**one) for one in given["sayings"]),
             "blows": tuple(Blow(**one) for one in given["blows"]),
-            "crashes": tuple(Crash(**one) for one in given["crashes"]),
+            "crashes": tuple(_crash_of(one) for one in given["crashes"]),
         }
         return cls(**given)
 
 
 def drawn(seed: int) -> Plan:
-    """Return the plan of a seed. The sites of its crashes go round: each seed has the next ones."""
+    """Return the plan of a seed."""
     chance = Random(f"plan {seed}")
     edges = chance.choice((("userbot",), ("userbot",), ("userbot", "bot"), ("bot",)))
     rabbitmq, twin, owner = chance.random() < 0.35, chance.random() < 0.3, chance.random() < 0.3
@@ -132,7 +152,7 @@ def drawn(seed: int) -> Plan:
     weights = SAYINGS | (OF_TWIN if twin else {}) | (OF_OWNER if owner else {})
     sayings = _sayings(chance, plan, weights)
     blows = [_blow(chance, plan) for _ in range(chance.randint(*BLOWS))]
-    crashes = [_crash(chance, plan, number) for number in range(chance.randint(*CRASHES))]
+    crashes = [_crash(chance, plan) for _ in range(chance.randint(*CRASHES))]
     return Plan(**{**_fields(plan), "sayings": sayings, "blows": tuple(blows), "crashes": tuple(crashes)})
 
 
@@ -171,12 +191,34 @@ def _of_rabbitmq(kind: str) -> bool:
     return kind.startswith("rabbitmq") or kind in ("confirm_lost", "returned", "requeued")
 
 
-def _crash(chance: Random, plan: Plan, number: int) -> Crash:
-    """By the golden ratio each stretch of seeds goes evenly over all sites."""
-    known = sites()
-    site = known[int((plan.seed * CRASHES[1] + number) * 0.6180339887 % 1 * len(known))]
-    process = chance.choice([name for name in plan.processes if _runs(name, site.file)] or plan.processes)
-    return Crash(process, site.file, site.line, chance.randint(1, OCCASIONS), round(chance.uniform(0, 4), 3))
+def _crash(chance: Random, plan: Plan) -> Crash:
+    """A process with more sites crashes more often."""
+    known = {process: _sites_of(process) for process in plan.processes}
+    (process,) = chance.choices(list(known), [len(found) for found in known.values()])
+    (phase,) = chance.choices(PHASES, PHASE_WEIGHTS)
+    chosen = _chosen(chance, known[process], seldom_first=phase == RUNNING)
+    since = round(chance.uniform(0, SAID_UNTIL - OVERTAKEN[1]), 3) if phase == RUNNING else 0.0
+    by = round(since + chance.uniform(*OVERTAKEN), 3)
+    return Crash(process, phase, chosen, since, by, round(chance.uniform(0, 4), 3))
+
+
+def _chosen(chance: Random, known: Sequence[Site], *, seldom_first: bool) -> tuple[tuple[str, int, int], ...]:
+    """Where a process crashes. One that few seeds reach is chosen more often, so that all are crashed at alike."""
+    found = []
+    for site in known:
+        most = OCCASIONS if share(site) >= OFTEN else FEW_OCCASIONS
+        if chance.random() < (MET / len(known) / share(site) if seldom_first else OF_A_PHASE):
+            found.append((site.file, site.line, chance.randint(1, most if seldom_first else 1)))
+    return tuple(found)
+
+
+@cache
+def _sites_of(process: str) -> Sequence[Site]:
+    return [site for site in sites() if _runs(process, site.file)]
+
+
+def _crash_of(given: dict[str, Any]) -> Crash:
+    return Crash(**given | {"sites": tuple((file, line, occasion) for file, line, occasion in given["sites"])})
 
 
 def _runs(process: str, file: str) -> bool:

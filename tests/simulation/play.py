@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -17,11 +17,13 @@ from tests.simulation.crashes import Crashes
 from tests.simulation.determinism import determined
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.people import People
-from tests.simulation.plan import SAID_UNTIL, Plan
+from tests.simulation.plan import ENDING, RUNNING, SAID_UNTIL, STARTING, Plan
+from tests.simulation.processes import SimulatedTask
 from tests.simulation.registers import Registers
 from tests.simulation.telling import all_rest, history_of
 from tests.simulation.world import World, world
 
+Look = Callable[[SimulatedTask], None]
 READY = 60.0
 """Seconds, virtual ones, in which all edges are ready."""
 CALM = 240.0
@@ -44,14 +46,17 @@ class Played:
     seconds: float
 
 
-def play(plan: Plan) -> Played:
-    """Play it in a loop of its own; the same plan gives the same history, byte for byte."""
+def play(plan: Plan, *, look: Look | None = None) -> Played:
+    """Play it in a loop of its own; the same plan gives the same history, byte for byte.
+
+    `look` gets each task after each of its steps, from when all edges are ready until everything is told to end.
+    """
     chance = Random(plan.chances)
     loop = SimulationLoop(Random(chance.getrandbits(64)))
     asyncio.set_event_loop(loop)
     with _quiet(), determined(loop, chance):
         try:
-            return loop.run_until_complete(_played(plan, loop, chance))
+            return loop.run_until_complete(_played(plan, loop, chance, look))
         except (NothingToDo, NeverWaits) as error:  # the loop itself has ended, and nothing can be told any more
             return Played(History(()), Counter(), [], f"{type(error).__name__}: {error}", loop.steps, loop.time())
         finally:
@@ -59,7 +64,7 @@ def play(plan: Plan) -> Played:
             loop.close()
 
 
-async def _played(plan: Plan, loop: SimulationLoop, chance: Random) -> Played:
+async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look | None) -> Played:
     async with world(loop, chance) as made:
         registers = Registers(made.nats.store)
         with made.log.taken(), registers.recorded():
@@ -68,7 +73,7 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random) -> Played:
             made.on_crash = crashes.note
             broken = ""
             try:
-                await _run(plan, made, people, blows, crashes)
+                await _run(made, people, blows, crashes, look)
             except TimeoutError as error:
                 broken = f"{type(error).__name__}: {error}"
             if not broken and blows.is_under_way:  # it would excuse everything that came later
@@ -77,27 +82,51 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random) -> Played:
             return Played(history, crashes.hit, made.log.lines, broken, loop.steps, loop.time())
 
 
-async def _run(plan: Plan, made: World, people: People, blows: Blows, crashes: Crashes) -> None:
+async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
+    plan = people.plan
     people.invite()
     made.populate(plan)
+    made.loop.after_step = crashes.after_step
+    for crash in crashes.of(STARTING):
+        crashes.arm(crash)
     for process in made.processes.values():
         process.start()
     await _until(lambda: all(made.log.has(edge, "userbot.ready") for edge in plan.edges), READY)
-    crashes.arm()
-    made.loop.after_step = crashes.after_step
-    for saying in plan.sayings:
-        made.loop.call_later(saying.at, people.do, saying)
-    for blow in plan.blows:
-        made.loop.call_later(blow.at, blows.strike, blow)
+    _schedule(plan, made, people, blows, crashes)
+    made.loop.after_step = _both(crashes.after_step, look)
     await asyncio.sleep(max([SAID_UNTIL, *(saying.at for saying in plan.sayings)]) + LOOK)
     # Of a gap after which nothing comes a client learns when it connects again; otherwise it asks after 15 minutes.
     blows.cut_telegram()
     await _until(lambda: all_rest(made, people, blows), CALM, fails=False)
-    made.loop.after_step = None
+    made.loop.after_step = crashes.after_step
+    for crash in crashes.of(ENDING):
+        crashes.arm(crash)
     for process in made.processes.values():
         process.closed = True
         process.stop()
     await _until(lambda: not any(process.process for process in made.processes.values()), GRACE, fails=False)
+    made.loop.after_step = None
+
+
+def _schedule(plan: Plan, made: World, people: People, blows: Blows, crashes: Crashes) -> None:
+    later = made.loop.call_later
+    for crash in (*crashes.of(STARTING), *crashes.of(RUNNING)):
+        later(crash.by, crashes.overtake, crash)
+    for crash in crashes.of(RUNNING):
+        later(crash.since, crashes.arm, crash)
+    for saying in plan.sayings:
+        later(saying.at, people.do, saying)
+    for blow in plan.blows:
+        later(blow.at, blows.strike, blow)
+
+
+def _both(first: Look, second: Look | None) -> Look:
+    def look(task: SimulatedTask) -> None:
+        if second:
+            second(task)
+        first(task)
+
+    return look if second else first
 
 
 async def _until(holds: Any, most: float, *, fails: bool = True) -> None:

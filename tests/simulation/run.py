@@ -83,6 +83,7 @@ def main() -> int:
         return _tell(Plan.from_json(Path(path).read_text(encoding="utf-8")), output.parent)
     if seed := os.environ.get("SIM_SEED"):
         return _tell(drawn(int(seed)), output.parent)
+    sites()  # once for all processes
     began, report = time.perf_counter(), Report()
     for outcome in outcomes(_seeds(os.environ.get("SIM_SEEDS") or str(SEEDS))):
         report.take(outcome)

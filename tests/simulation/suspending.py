@@ -1,0 +1,100 @@
+"""Which `await`s can't suspend, by what they await: no crash can find a process there.
+
+Known are a few calls of libraries, below with the reason each. From them follows what awaits nothing else, of functions
+that are called by their name, and methods by that of their class or from within it.
+"""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+AT_ONCE = {
+    "asyncio.timeout": "sets a timer, which is no wait",
+    "asyncio.timeout_at": "likewise",
+    "nats.subscribe": "nats-py puts it into its buffer, and waits only if 1,024 callers are before it",
+    "client_of(js).subscribe": "likewise",
+    "_nats.publish": "likewise",
+    "super()._send_publish": "likewise",
+    "message.respond": "likewise",
+    "storage.save": "pyrogram's session is a text here; with a file SQLite is called in place",
+    "storage.close": "likewise",
+    "storage.api_id": "likewise",
+    "Client.fetch_peers": "likewise",
+    "names.fetch_peers": "likewise",
+    "_api.save_peers": "likewise",
+}
+"""By the end of what is called, as it is written."""
+Functions = Mapping[str, list[list[str]]]
+"""By name: for each function of that name what it awaits, empty: something that no name says."""
+
+
+def unsuspending(paths: Iterable[Path]) -> dict[Path, set[int]]:
+    """Return the lines of each file where every `await` is of something that can't suspend."""
+    awaits: dict[Path, defaultdict[int, list[str]]] = {}
+    functions: dict[str, list[list[str]]] = defaultdict(list)
+    for path in paths:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        lines = awaits[path] = defaultdict(list)
+        for names, awaited in _functions(tree):
+            for line, called in awaited:
+                lines[line].append(called)
+            for name in names:
+                functions[name].append([called for _, called in awaited])
+    never = _never(functions)
+    return {
+        path: {line for line, called in lines.items() if all(_is_at_once(one, never) for one in called)}
+        for path, lines in awaits.items()
+    }
+
+
+def _never(functions: Functions) -> set[str]:
+    """Return the names of functions that can't suspend: it follows from each other, so look until nothing is new."""
+    never: set[str] = set()
+    while True:
+        found = {
+            name
+            for name, known in functions.items()
+            if all(called and all(_is_at_once(one, never) for one in called) for called in known)
+        }
+        if found == never:
+            return never
+        never = found
+
+
+def _is_at_once(called: str, never: set[str]) -> bool:
+    if any(called == known or called.endswith(f".{known}") for known in AT_ONCE):
+        return True
+    return called in never
+
+
+def _functions(tree: ast.AST) -> Iterator[tuple[tuple[str, ...], list[tuple[int, str]]]]:
+    """Yield each one's names, a method's with its class too, and the lines and names of what it awaits."""
+    of_class = {id(one): node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for one in node.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef):
+            owner = of_class.get(id(node), "")
+            names = (node.name, f"{owner}.{node.name}") if owner else (node.name,)
+            awaited = [one for inner in ast.walk(node) for one in _awaited(inner)]
+            yield names, [(line, _in_class(called, owner)) for line, called in awaited]
+
+
+def _in_class(called: str, owner: str) -> str:
+    return f"{owner}.{called.removeprefix('self.')}" if owner and called.startswith("self.") else called
+
+
+def _awaited(node: ast.AST) -> Iterator[tuple[int, str]]:
+    if isinstance(node, ast.Await):
+        yield node.lineno, _called(node.value)
+    elif isinstance(node, ast.AsyncFor):
+        yield node.iter.lineno, ""
+    elif isinstance(node, ast.AsyncWith):
+        for item in node.items:
+            yield item.context_expr.lineno, _called(item.context_expr)
+    elif isinstance(node, ast.comprehension) and node.is_async:
+        yield node.iter.lineno, ""
+
+
+def _called(expression: ast.expr) -> str:
+    """Return the name of what is called, as it is written; empty: it is no call of a name."""
+    return ast.unparse(expression.func) if isinstance(expression, ast.Call) else ""
