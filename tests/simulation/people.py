@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from edge.sandbox.state import Account
-from tests.simulation.plan import Plan, Saying
+from tests.simulation.owners import Owner
+from tests.simulation.plan import APPROVING, Plan, Saying
 from tests.simulation.world import World
 
 
@@ -38,7 +39,7 @@ class Command:
 
 @dataclass
 class People:
-    """`asked`, oldest first; `wiped`: when who told which edge to delete the history; `owners`: what owners wrote."""
+    """`asked`, oldest first; `wiped`: when who told which edge to delete the history; `owners`: of users' accounts."""
 
     world: World
     plan: Plan
@@ -46,15 +47,32 @@ class People:
     users: list[Account] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     wiped: list[Command] = field(default_factory=list)
-    owners: list[tuple[str, int, int, float]] = field(default_factory=list)
+    owners: dict[str, Owner] = field(default_factory=dict)
 
     def invite(self) -> None:
         for number in range(self.plan.users):
             name = f"User {number}"
             self.users.append(self.world.telegram.add_user(first_name=name, phone=f"+7999{number:07}", lang_code="ru"))
 
+    @property
+    def approving(self) -> list[Account]:
+        """Whose answers need approval where the settings say so."""
+        return self.users[::2] if APPROVING in self.plan.settings else []
+
+    def watch(self) -> None:
+        """Let the owners of user accounts look after them."""
+        for edge, account in self.world.accounts.items():
+            if not account.bot:
+                self.owners[edge] = Owner(self.world, edge, self.chance)
+                self.owners[edge].watch()
+
     def do(self, saying: Saying) -> None:
-        getattr(self, f"_{saying.what}")(saying.edge, self.users[saying.user])
+        user = self.users[saying.user]
+        what = saying.what.removeprefix("owner_")
+        if what == saying.what:
+            getattr(self, f"_{what}")(saying.edge, user)
+        elif owner := self.owners.get(saying.edge):
+            getattr(owner, what)(user)
 
     def _question(self, edge: str, user: Account) -> None:
         self._ask(edge, user, "Тимоха, ")
@@ -89,10 +107,3 @@ class People:
         sent = telegram.send(user.id, account.id, "/delete_history")
         theirs = telegram.messages(account.id, user.id)[-1]
         self.wiped.append(Command(edge, user.id, theirs.id, sent.id, self.world.loop.time()))
-
-    def _owner(self, edge: str, user: Account) -> None:
-        account = self.world.accounts[edge]
-        if account.bot:
-            return
-        sent = self.world.telegram.send(account.id, user.id, f"хозяин пишет {len(self.owners)}")
-        self.owners.append((edge, user.id, sent.id, self.world.loop.time()))

@@ -33,12 +33,16 @@ OF_A_PHASE = 0.02
 OVERTAKEN = (3.0, 12.0)
 """Seconds after which a crash comes wherever the process is."""
 
-SAYINGS = {"question": 12, "piece": 0, "edit": 0, "delete": 0, "delete_history": 1, "owner": 0}
+SAYINGS = {"question": 12, "piece": 0, "edit": 0, "delete": 0, "delete_history": 1}
 """What users do, and how often, compared with each other."""
 OF_TWIN = {"piece": 8, "edit": 2, "delete": 2}
 """Likewise where users need no prefix."""
-OF_OWNER = {"owner": 3}
-"""Likewise where owners write as well."""
+OF_OWNER = {"owner_write": 3, "owner_report": 1, "owner_cancel": 1, "owner_pause": 1, "owner_deny": 1}
+"""Likewise where owners write and give orders as well."""
+APPROVING = ("approve", "listed")
+"""The setting with which the answers of some users need approval."""
+APPROVE_FOR = 5
+"""Seconds that an owner has for it."""
 BLOW_KINDS = {
     "nats_killed": 4,
     "nats_frozen": 2,
@@ -148,7 +152,9 @@ def drawn(seed: int) -> Plan:
     edges = chance.choice((("userbot",), ("userbot",), ("userbot", "bot"), ("bot",)))
     rabbitmq, twin, owner = chance.random() < 0.35, chance.random() < 0.3, chance.random() < 0.3
     users = chance.randint(*USERS)
-    plan = Plan(seed, chance.getrandbits(64), users, edges, rabbitmq, _settings(chance, twin=twin), (), (), ())
+    plan = Plan(
+        seed, chance.getrandbits(64), users, edges, rabbitmq, _settings(chance, twin=twin, owner=owner), (), (), ()
+    )
     weights = SAYINGS | (OF_TWIN if twin else {}) | (OF_OWNER if owner else {})
     sayings = _sayings(chance, plan, weights)
     blows = [_blow(chance, plan) for _ in range(chance.randint(*BLOWS))]
@@ -156,7 +162,7 @@ def drawn(seed: int) -> Plan:
     return Plan(**{**_fields(plan), "sayings": sayings, "blows": tuple(blows), "crashes": tuple(crashes)})
 
 
-def _settings(chance: Random, *, twin: bool) -> tuple[tuple[str, Any], ...]:
+def _settings(chance: Random, *, twin: bool, owner: bool) -> tuple[tuple[str, Any], ...]:
     found = {
         "live": chance.random() < 0.5,
         "when_busy": chance.choice(("ignore", "queue", "queue")),
@@ -164,7 +170,11 @@ def _settings(chance: Random, *, twin: bool) -> tuple[tuple[str, Any], ...]:
         "deadline": chance.choice((30, 60)),
         "sends_per_second": 200,
     }
-    return tuple((found | ({"triggers": "private", "debounce": 1.5} if twin else {})).items())
+    if twin:
+        found |= {"triggers": "private", "debounce": 1.5}
+    if owner and chance.random() < 0.5:
+        found |= {**dict([APPROVING]), "approve_for": APPROVE_FOR}
+    return tuple(found.items())
 
 
 def _sayings(chance: Random, plan: Plan, weights: dict[str, int]) -> tuple[Saying, ...]:

@@ -85,7 +85,8 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
 async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
     plan = people.plan
     people.invite()
-    made.populate(plan)
+    made.populate(plan, people.approving)
+    people.watch()
     made.loop.after_step = crashes.after_step
     for crash in crashes.of(STARTING):
         crashes.arm(crash)

@@ -12,7 +12,6 @@ from tests.promises.history import (
     USER,
     Account,
     Acknowledged,
-    Act,
     Asked,
     Erased,
     History,
@@ -26,6 +25,7 @@ from tests.promises.in_chats import record_line, rests
 from tests.promises.logbook import line_of
 from tests.promises.outcomes import outcomes
 from tests.simulation.blows import Blows, kind_of
+from tests.simulation.owners import QUESTION
 from tests.simulation.people import Asked as AskedThere
 from tests.simulation.people import People
 from tests.simulation.plan import Plan
@@ -40,15 +40,21 @@ WITHIN = 30.0
 
 def history_of(plan: Plan, world: World, people: People, blows: Blows) -> History:
     given = dict(plan.settings)
-    lines: list[Line] = [Settings(float(given["deadline"]), OWNER_PAUSE), *blows.disturbances(), *blows.floods]
+    approve_for = float(given.get("approve_for", 0))
+    lines: list[Line] = [
+        Settings(float(given["deadline"]), OWNER_PAUSE, approve_for),
+        *blows.disturbances(),
+        *blows.floods,
+    ]
     for edge in plan.edges:
-        asked = [_asked(one, world) for one in people.asked if one.edge == edge]
+        asked = [_asked(one, world, people) for one in people.asked if one.edge == edge]
+        approving = tuple(str(user.id) for user in people.approving) if edge in people.owners else ()
         lines += [
-            Account(edge, owned=True, limit=PLENTY, hourly=PLENTY, sees_deletions=edge == USER),
+            Account(edge, owned=True, limit=PLENTY, approving=approving, hourly=PLENTY, sees_deletions=edge == USER),
             Refused(edge, 0),
             *asked,
         ]
-        lines += [*_sent(world, edge, asked), *_erased(people, edge), *_wrote(people, edge)]
+        lines += [*_sent(world, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]
         lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
     return History((*lines, *_processes(world)))
 
@@ -64,14 +70,17 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
             return False
         if not all(record and rests(record) for record in records.values()):
             return False
-    return not blows.is_under_way
+    return not blows.is_under_way and all(owner.rests for owner in people.owners.values())
 
 
-def _asked(one: AskedThere, world: World) -> Asked:
+def _asked(one: AskedThere, world: World, people: People) -> Asked:
     account = world.accounts[one.edge].id
     request_id = f"{account}.{one.user}.{one.message_id}.0"
     known = Asked(one.edge, str(one.user), one.message_id, one.own_id, request_id, one.text, one.at)
     known = replace(known, is_piece=one.piece, changed=one.edited, deleted_at=one.deleted_at)
+    if owner := people.owners.get(one.edge):
+        (text,) = QUESTION.findall(one.text)
+        known = replace(known, replacements=tuple(owner.replacements.get(text, ())))
     ends = outcomes(known, [message for message in _got(world, one.edge, one.user, {}) if message.id > one.own_id])
     return replace(known, answered_at=min((end.edited_at or end.at for end in ends), default=None))
 
@@ -106,9 +115,9 @@ def _erased(people: People, edge: str) -> Iterator[Line]:
             yield Erased(edge, str(one.user), one.message_id, one.own_id, one.at)
 
 
-def _wrote(people: People, edge: str) -> Iterator[Line]:
-    for number, user, at in ((n, u, at) for e, u, n, at in people.owners if e == edge):
-        yield Act(edge, "wrote", str(user), at, number, done_at=at)
+def _owners(people: People, edge: str, asked: list[Asked]) -> Iterator[Line]:
+    if owner := people.owners.get(edge):
+        yield from owner.lines({name: question.name for question in asked for name in QUESTION.findall(question.text)})
 
 
 def _logged(world: World, edge: str) -> Iterator[Line]:

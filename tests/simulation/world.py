@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -151,12 +151,15 @@ class World:
     def add_bridge(self, name: str, settings: dict[str, str]) -> None:
         self.add(name, _program(bridge.main, BridgeSettings, COMMON | settings))
 
-    def populate(self, plan: Plan) -> None:
-        """Add the accounts and processes of a plan."""
+    def populate(self, plan: Plan, approving: Sequence[Account]) -> None:
+        """Add the accounts and processes of a plan. `approving`: whose answers need the owner's approval."""
+        asking = {"approve_list": ",".join(str(user.id) for user in approving)}
         for name in plan.edges:
             bot = name == "bot"
             account = self.telegram.add_user(first_name=name, username=f"timokha_{name}", bot=bot)
-            self.add_userbot(name, account, dict(plan.settings))
+            # A bot has no owner here.
+            given = {name: value for name, value in plan.settings if not (bot and name.startswith("approve"))}
+            self.add_userbot(name, account, given | ({} if bot else asking))
         for name in ("generate-1", "generate-2"):
             self.add_generate(name, {"trigger": "jetstream"})
         if plan.rabbitmq:

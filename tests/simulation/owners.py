@@ -1,0 +1,202 @@
+"""The owner of an account: gives orders in the chat with themselves, takes them back, and decides about drafts."""
+
+import asyncio
+import re
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from edge.sandbox.message_box import StoredMessage
+from edge.sandbox.state import Account
+from tests.promises.history import FOR_EVER
+from tests.promises.history import Act as ActLine
+from tests.promises.history import Draft as DraftLine
+from tests.simulation.world import World
+
+DRAFT = "Черновик"
+"""How a draft begins."""
+QUESTION = re.compile(r"вопрос \d+")
+REPORTS = ("status", "queue", "limits", "help", "allow")
+DECISIONS = {"approve": 6, "reject": 2, "replace": 2, "": 1}
+"""How often; the last: none."""
+EVERYBODY = 0.2
+"""How likely an order concerns all chats."""
+LOOK = 0.1
+"""Seconds between two looks into the own chat; likewise:"""
+HELD = (0.5, 3.0)
+"""Until a pause or denial is taken back."""
+TOLD = 15.0
+"""After which the owner repeats an order that nothing has answered."""
+DECIDES = 4.0
+"""In which the owner decides about a draft, at most."""
+
+
+@dataclass
+class Act:
+    """As in a history; `back`: the order that takes it back, empty if there is none."""
+
+    what: str
+    user: int | None
+    at: float
+    number: int
+    questions: tuple[str, ...] = ()
+    done_at: float = FOR_EVER
+    said: str = ""
+    back: str = ""
+    back_from: float = FOR_EVER
+    back_at: float = FOR_EVER
+
+    def line(self, edge: str) -> ActLine:
+        chat, done = None if self.user is None else str(self.user), (self.done_at, self.said)
+        return ActLine(edge, self.what, chat, self.at, self.number, self.questions, *done, self.back_from, self.back_at)
+
+
+@dataclass
+class SeenDraft:
+    message: StoredMessage
+    text: str
+    questions: tuple[str, ...]
+    """Their texts."""
+    seen_at: float
+    acts: list[Act] = field(default_factory=list)
+
+
+@dataclass
+class Owner:
+    """Of the account of `edge`. `replacements`: what was written in place of the answer to the question of a text."""
+
+    world: World
+    edge: str
+    chance: Random
+    acts: list[Act] = field(default_factory=list)
+    drafts: list[SeenDraft] = field(default_factory=list)
+    replacements: dict[str, list[str]] = field(default_factory=dict)
+    _seen: int = 0
+    _doing: "dict[asyncio.Task[None], None]" = field(default_factory=dict)
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is left to be taken back."""
+        return not self._doing
+
+    # --- what the owner does
+
+    def write(self, user: Account) -> None:
+        """In the chat of a user."""
+        text = f"хозяин пишет {len(self.acts)}"
+        self._note("wrote", user.id, self.world.telegram.send(self._account.id, user.id, text))
+
+    def report(self, _: Account) -> None:
+        what = self.chance.choice(REPORTS)
+        self._order(f"/{what}", what, None)
+
+    def cancel(self, user: Account) -> None:
+        whom, name = self._whom(user)
+        self._order(f"/cancel {name}", "cancel", whom)
+
+    def pause(self, user: Account) -> None:
+        whom, name = self._whom(user)
+        self._hold(self._order(f"/pause {name}", "pause", whom), f"/resume {name}")
+
+    def deny(self, user: Account) -> None:
+        self._hold(self._order(f"/deny {user.id}", "deny", user.id), f"/allow {user.id}")
+
+    def _whom(self, user: Account) -> tuple[int | None, str]:
+        return (None, "all") if self.chance.random() < EVERYBODY else (user.id, str(user.id))
+
+    def _order(self, text: str, what: str, user: int | None, reply_to: int | None = None) -> Act:
+        self._look()
+        return self._note(
+            what, user, self.world.telegram.send(self._account.id, self._account.id, text, reply_to=reply_to)
+        )
+
+    def _note(self, what: str, user: int | None, sent: StoredMessage) -> Act:
+        act = Act(what, user, self._now, sent.id)
+        self.acts.append(act)
+        return act
+
+    def _hold(self, act: Act, back: str) -> None:
+        act.back = back
+        self._do(self._held(act))
+
+    async def _held(self, act: Act) -> None:
+        """Take it back after a while, for certain, and again if it was carried out after that."""
+        await self._told(act)
+        await asyncio.sleep(self.chance.uniform(*HELD))
+        act.back_from = self._now
+        while act.back_at == FOR_EVER or act.back_at < act.done_at < FOR_EVER:
+            if await self._told(self._order(act.back, act.back[1:].split()[0], act.user)):
+                act.back_at = self._now
+
+    async def _told(self, act: Act) -> bool:
+        until = self._now + TOLD
+        while act.done_at == FOR_EVER and self._now < until:
+            await asyncio.sleep(LOOK)
+            self._look()
+        return act.done_at < FOR_EVER
+
+    # --- what the owner sees
+
+    def watch(self) -> None:
+        """Look into the own chat from now on, and decide about drafts."""
+        self._look()
+        self.world.loop.call_later(LOOK, self.watch)
+
+    def _look(self) -> None:
+        own = {act.number for act in self.acts}
+        box, me = self._account.box, self._account.id
+        new = [one for id_, one in box.messages.items() if id_ > self._seen and one.peer_id == me and id_ not in own]
+        self._seen = max(box.messages, default=0)
+        for message in new:
+            self._take(message)
+
+    def _take(self, message: StoredMessage) -> None:
+        if message.text.startswith(DRAFT):
+            draft = SeenDraft(message, message.text, tuple(QUESTION.findall(message.text)), self._now)
+            self.drafts.append(draft)
+            (decision,) = self.chance.choices(list(DECISIONS), list(DECISIONS.values()))
+            if decision:
+                self.world.loop.call_later(self.chance.uniform(0, DECIDES), self._decide, draft, decision)
+            return
+        for act in self.acts:
+            if act.number == message.reply_to and act.what != "wrote":
+                act.done_at, act.said = min(self._now, act.done_at), message.text
+
+    def _decide(self, draft: SeenDraft, decision: str) -> None:
+        if draft.message.id not in self._account.box.messages:
+            return
+        text = {"approve": "+", "reject": "-", "replace": f"сам {len(self.acts)}"}[decision]
+        if decision == "replace":
+            for question in draft.questions:
+                self.replacements.setdefault(question, []).append(text)
+        act = self._order(text, decision, None, reply_to=draft.message.id)
+        act.questions = draft.questions
+        draft.acts.append(act)
+
+    # --- for the history
+
+    def lines(self, names: dict[str, str]) -> Iterator[ActLine | DraftLine]:
+        """Yield the acts and drafts; `names`: of the questions, by their texts."""
+        for act in self.acts:
+            act.questions = tuple(sorted(names[text] for text in act.questions if text in names))
+            yield act.line(self.edge)
+        for draft in self.drafts:
+            left = self._account.box.messages.get(draft.message.id)
+            about = tuple(sorted(names[text] for text in draft.questions if text in names))
+            numbers = tuple(act.number for act in draft.acts)
+            is_left = left is not None and left.text.startswith(DRAFT)
+            yield DraftLine(self.edge, draft.message.id, draft.text, about, draft.seen_at, numbers, is_left)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.world.loop.create_task(work)
+        self._doing[task] = None
+        task.add_done_callback(self._doing.pop)
+
+    @property
+    def _account(self) -> Account:
+        return self.world.accounts[self.edge]
+
+    @property
+    def _now(self) -> float:
+        return self.world.loop.time()
