@@ -20,6 +20,9 @@ SHELL := bash
 # SIM_SEED     the only one, whose log it prints
 # SIM_PLAN     the file of a plan to play instead, as `make simulate` writes of a seed that fails
 # PLANTED      the faults that `make simulate-planted` plants, comma-separated; by default all
+# SOAK_MINUTES how long `make soak` asks, 40
+# SOAK_USERS   how many users ask meanwhile, each about once in 45 s, 200
+# SOAK_SEED    the seed of its users and kills; by default a new one each time
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats, bursts or voice; by default everything
 # VOICE_LIST   which questions `make bench PART=voice` asks: test, second or halfway
 # VOICE        where `make voice` trains, build/voice
@@ -34,6 +37,7 @@ TORCH_INDEX ?=
 ARGS ?=
 VOICE ?= build/voice
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN SIM_SEED SIM_SEEDS SIM_PLAN PLANTED
+export SOAK_MINUTES SOAK_USERS SOAK_SEED
 
 BIN := $(VENV)/bin
 # The extra with the client.
@@ -94,6 +98,10 @@ simulate: set-up-dev ## play the whole product in one process on virtual time, m
 .PHONY: simulate-planted
 simulate-planted: set-up-dev ## break the product, in one way after the other, until a seed finds it; the report goes to build/planted.json
 	@$(BIN)/python -m tests.simulation.planted.run
+
+.PHONY: soak
+soak: set-up-dev ## let many users ask for a long time, with kills, and measure what grows; the report goes to build/soak.json
+	@$(BIN)/python -m tests.soak.run
 
 .PHONY: bench
 bench: set-up-bench ## measure speed and compare it with the targets; the figures go to build/bench.json

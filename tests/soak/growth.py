@@ -13,7 +13,9 @@ LONG = 0.95
 MOST = {"handles": 6.0, "threads": 2.0, "tasks": 6.0, "private": 8.0 * 1024 * 1024}
 """That may be added in an hour, in both halves of the span."""
 MOST_BLOCKS = 0.5
-"""Likewise, for each question."""
+"""That may be added for each question. Their slope would be that of garbage which waits to be collected."""
+MADE_ONCE = 2000
+"""Blocks that are added whatever is asked, e.g. with the first fault of a kind."""
 NOT_OURS = ("nats", "rabbitmq", SANDBOX)
 """Brokers' memory is theirs; the sandbox keeps all messages, for the judge."""
 
@@ -67,14 +69,22 @@ def _lived(samples: Samples, begin: float, end: float) -> float:
     return within[-1] - within[0] if within else 0.0
 
 
-def faults(lives: Mapping[str, Mapping[str, Growth]], questions_an_hour: float) -> list[str]:
+def faults(lives: Mapping[str, Mapping[str, Growth]]) -> list[str]:
     """One line for each measure of our processes that grows without bound."""
-    most = {**MOST, "blocks": MOST_BLOCKS * questions_an_hour}
     return [
         f"{name}: {measure} grow by {growth.slope:.1f} an hour, {growth.later_slope:.1f} in the second half"
         for name, measures in lives.items()
         for measure, growth in measures.items()
-        if name not in NOT_OURS and measure in most and growth.exceeds(most[measure])
+        if name not in NOT_OURS and measure in MOST and growth.exceeds(MOST[measure])
+    ]
+
+
+def kept(added_blocks: Mapping[str, int], questions: int) -> list[str]:
+    """One line for each process that has more blocks of memory, without garbage, than so many questions may leave."""
+    return [
+        f"{name}: {added} blocks more after {questions} questions"
+        for name, added in added_blocks.items()
+        if added > MADE_ONCE + MOST_BLOCKS * questions
     ]
 
 
@@ -91,7 +101,3 @@ def leaks(name: str, rounds: Rounds) -> list[str]:
         for measure, per_question in left.items()
         if per_question > MOST_LEFT[measure][1]
     ]
-
-
-def an_hour(count: int, begin: float, end: float) -> float:
-    return count / (end - begin) * HOUR

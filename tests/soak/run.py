@@ -27,7 +27,7 @@ from tests.promises.history import History
 from tests.promises.jsonl import read, write
 from tests.promises.judgement import judge
 from tests.soak import census
-from tests.soak.growth import an_hour, faults, growths, long_lives
+from tests.soak.growth import faults, growths, kept, long_lives
 from tests.soak.kills import Kills
 from tests.soak.processes import running
 from tests.soak.sampling import Samples
@@ -53,7 +53,8 @@ def main() -> int:
     kept = os.environ.get("SOAK_DIRECTORY")
     directory = Path(kept) if kept else Path(tempfile.mkdtemp(prefix="timokha-soak-"))
     directory.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("aio_pika").setLevel(logging.CRITICAL)  # a broker that is away for a moment
+    for library in ("aio_pika", "aiormq"):  # a broker that is away for a moment
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     report = asyncio.run(soak(directory, seed, minutes, users))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
@@ -77,14 +78,13 @@ async def soak(directory: Path, seed: int, minutes: float, users: int) -> dict[s
         samples = Samples(made, counting)
         storm = _storm(made, crowd, seed)
         async with asyncio.TaskGroup() as group:
-            sampling = group.create_task(samples.take(directory / "samples.jsonl"))
+            group.create_task(samples.take(directory / "samples.jsonl", until))
             talking = group.create_task(crowd.run())
             group.create_task(Kills(storm, random.Random(seed + 1)).run(until))
             await asyncio.sleep(measured - time.monotonic())
             before, asked = await _inside(made, counting), len(crowd.asked)
             await asyncio.sleep(until - time.monotonic())
             asked = len(crowd.asked) - asked
-            sampling.cancel()
             await come_to_rest(made, crowd)
             after = await _inside(made, counting)
             talking.cancel()
@@ -96,6 +96,7 @@ async def soak(directory: Path, seed: int, minutes: float, users: int) -> dict[s
     lives = long_lives(samples.lives, measured, until)
     grown = {name: {what: one.told() for what, one in found.items()} for name, found in lives.items()}
     stores = {name: growths(series, measured, until) for name, series in samples.stores.items()}
+    added = {name: _added(before[name], after[name]) for name in sorted(before.keys() & after.keys())}
     return {
         **report,
         "minutes": minutes,
@@ -103,8 +104,8 @@ async def soak(directory: Path, seed: int, minutes: float, users: int) -> dict[s
         "measured_questions": asked,
         "lives": grown,
         "stores": {name: {what: one.told() for what, one in found.items()} for name, found in stores.items()},
-        "added_objects": {name: _added(before[name], after[name]) for name in before.keys() & after.keys()},
-        "faults": [*report["faults"], *faults(lives, an_hour(asked, measured, until))],
+        "added_objects": added,
+        "faults": [*report["faults"], *faults(lives), *kept({n: one["blocks"] for n, one in added.items()}, asked)],
     }
 
 

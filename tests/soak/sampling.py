@@ -28,10 +28,10 @@ class Samples:
     lives: dict[tuple[str, int], Series] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     stores: dict[str, Series] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
 
-    async def take(self, file: Path) -> None:
-        """Sample until cancelled."""
+    async def take(self, file: Path, until: float) -> None:
+        """Sample until that time of the monotonic clock: the brokers' clients may swallow a cancellation."""
         with file.open("w") as lines:
-            while True:
+            while time.monotonic() < until:
                 due = time.monotonic() + EVERY
                 lines.write(json.dumps(await self._take()) + "\n")
                 lines.flush()
