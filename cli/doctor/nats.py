@@ -8,10 +8,17 @@ from events.errors import TimokhaError, TransportError
 from events.extras import image
 from events.jetstream.connection import JetStream, connect
 from events.jetstream.faults import SET_UP
-from events.jetstream.inspection import JetStreamInspection, clock_offset, inspect
+from events.jetstream.inspection import JetStreamInspection, clock_offset, find_unwritable, inspect
 from events.runtime.clock import Clock
 from events.settings import ProcessSettings
 from events.subjects import edge_consumer
+
+TOOLS_MAY_REMOVE = ("REQUESTS", "REPLIES", "DEADLETTERS")
+USERBOT_MAY_REMOVE = {
+    **{f"stream {name}": name for name in (*TOOLS_MAY_REMOVE, "FEEDBACK")},
+    **{f"bucket {name}": f"KV_{name}" for name in ("chats", "marks")},
+}
+"""What the shipped users may remove messages from, and so ask whether it can be written."""
 
 TOO_FULL = 0.8
 """The share of a stream's limit above which it is wrong: a full stream refuses questions."""
@@ -22,15 +29,17 @@ CLOCKS_DIFFER = timedelta(seconds=30)
 
 
 async def examine_nats(settings: ProcessSettings, clock: Clock) -> list[Finding]:
-    """Examine JetStream; as the user of a part, who has no right to, only whether NATS answers."""
+    """Examine JetStream; as the user of a part, who may not see it, whether NATS answers and lets the userbot write."""
     user = settings.nats_user if settings.nats_user in PRODUCT_PARTS else None
     try:
         async with connect(settings.nats_url, name=user or "doctor", access=settings.nats_access) as js:
             if user:
                 who = doctor_in_service("tools") if image() else "`timokha doctor` as the user tools does"
                 unseen = note(f"NATS: the user {user} may not see what is in it; {who}")
-                return [ok("NATS answers"), unseen, *await _compare_clocks(js, clock)]
-            found = _examine_topology(await inspect(js))
+                full = await find_unwritable(js, USERBOT_MAY_REMOVE) if user == "userbot" else {}
+                return [ok("NATS answers"), unseen, *map(wrong, full.values()), *await _compare_clocks(js, clock)]
+            inspection = await inspect(js, may_remove=TOOLS_MAY_REMOVE if settings.nats_user == "tools" else None)
+            found = _examine_topology(inspection)
             return [ok("NATS answers, and JetStream is on"), *found, *await _compare_clocks(js, clock)]
     except TimokhaError as error:
         return [wrong(str(error))]

@@ -21,6 +21,7 @@ from edge.userbot.storage.chats import open_chats
 from events import subjects
 from events.jetstream.connection import JetStream
 from events.jetstream.core_nats import listen_for_progress, listen_for_wakes
+from events.jetstream.damage import lack_messages
 from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription
 from events.runtime.retrying import Retrying
@@ -115,11 +116,16 @@ class AccountEdge:
     async def resume(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """Resume every unfinished chat, without a step in any until `release`. Raises TransportError.
 
-        `outdated`: whether the last process may have left unfinished chats that are not in the index.
+        `outdated`: whether the last process may have left unfinished chats that are not in the index. A damaged store
+        may have lost some, too.
         """
         # The owner may have answered by hand meanwhile.
         self.drivers.hold()
-        await self.drivers.resume(outdated=outdated)
+
+        async def may_lack_some() -> bool:
+            return await outdated() or await lack_messages(self.js, subjects.CHATS_BUCKET, subjects.MARKS_BUCKET)
+
+        await self.drivers.resume(outdated=may_lack_some)
 
     def release(self) -> None:
         """Begin the work: messages from before the start are taken in."""
@@ -136,7 +142,7 @@ class AccountEdge:
 
     def on_store_recreated(self) -> None:
         """Restore what NATS has lost."""
-        self.drivers.resuming.on_store_recreated()
+        self.drivers.on_store_recreated()
 
     async def stop(self) -> None:
         """Leave unfinished work to the next start."""

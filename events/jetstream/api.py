@@ -16,6 +16,12 @@ from events.jetstream.faults import is_lost_stream
 OVERLAP = 1000
 """Subjects that a page repeats from the page before, so that up to as many may disappear without one being skipped."""
 
+NO_SUBJECT, NO_SEQUENCE = "timokha.none", 2**53
+"""What no stream of ours stores."""
+WITHOUT_DELETION = ("KV_chats", "KV_telegram", "KV_bridge")
+"""Streams of which messages can't be deleted one by one."""
+
+PURGE_FAILED = 10051
 DELETE_FAILED = 10057
 NOT_FOUND = 10043
 """The server's code for a deleted message with others before and after it."""
@@ -84,6 +90,34 @@ async def delete_message(js: JetStreamContext, stream: str, sequence: int, *, ov
 async def purge_subject(js: JetStreamContext, stream: str, subject: str, *, up_to: int) -> None:
     """Remove what is stored under `subject` up to this sequence number. Raises NatsError."""
     await _request(js, f"STREAM.PURGE.{stream}", {"filter": subject, "seq": up_to + 1})
+
+
+async def write_problem(js: JetStreamContext, stream: str) -> str:
+    """Return why the server can't write to a stream's files, empty if it can. Raises NatsError.
+
+    It is asked to remove what does not exist, which changes nothing. It refuses that after a failed write until it is
+    restarted, even if there is room again.
+    """
+    try:
+        if stream in WITHOUT_DELETION:
+            await _request(js, f"STREAM.PURGE.{stream}", {"filter": NO_SUBJECT})
+        else:
+            await delete_message(js, stream, NO_SEQUENCE, overwrite=False)
+    except APIError as error:
+        if error.err_code not in (PURGE_FAILED, DELETE_FAILED):
+            raise
+        return error.description or "it can't be written to"
+    return ""
+
+
+async def lost_bytes(js: JetStreamContext, stream: str) -> int:
+    """Return how much of a stream's files the server could not read at its last start. Raises NatsError.
+
+    The answer lists every deleted message.
+    """
+    # nats-py's `stream_info` can't ask for it.
+    answer = await _request(js, f"STREAM.INFO.{stream}", {"deleted_details": True})
+    return int((answer["state"].get("lost") or {}).get("bytes") or 0)
 
 
 @dataclass(frozen=True, slots=True)

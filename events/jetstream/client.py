@@ -13,6 +13,7 @@ from nats.errors import MaxPayloadError, NoRespondersError, SecureConnWantedErro
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from events.jetstream.credentials import Credentials
+from events.jetstream.unconfirmed import NotConfirmed, Unconfirmed
 from events.runtime.log_throttle import LogThrottle
 
 REFUSALS_EVERY = 60.0
@@ -63,6 +64,7 @@ class Client(NatsClient):
         self._refusals = LogThrottle(REFUSALS_EVERY)
         self._log_throttle = LogThrottle()
         self._payload = NEEDED_PAYLOAD
+        self.unconfirmed = Unconfirmed()
 
     async def request(
         self,
@@ -72,12 +74,14 @@ class Client(NatsClient):
         old_style: bool = False,
         headers: Mapping[str, Any] | None = None,
     ) -> Msg:
-        """Send a request as nats-py does, but raise NotPermitted instead of a time-out, and JetStreamOff."""
+        """Send a request as nats-py does, but raise NotPermitted or NotConfirmed for a time-out, and JetStreamOff."""
         since = self.now
         try:
-            return await super().request(subject, payload, timeout, old_style, dict(headers) if headers else None)
+            answer = await super().request(subject, payload, timeout, old_style, dict(headers) if headers else None)
         except NatsTimeoutError:
             self.check(subject, since)
+            if self.unconfirmed.note_missing(subject, self.now):
+                raise NotConfirmed from None
             raise
         except NoRespondersError:
             # In a cluster another server may have it.
@@ -85,6 +89,8 @@ class Client(NatsClient):
             if off and subject.startswith("$JS.API."):
                 raise JetStreamOff from None
             raise
+        self.unconfirmed.note_answered(subject)
+        return answer
 
     async def _send_publish(
         self, subject: str, reply: str, payload: bytes, payload_size: int, headers: Mapping[str, Any] | None

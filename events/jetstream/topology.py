@@ -23,6 +23,7 @@ from events.jetstream.configs import (
     verify_stream,
     verify_writable,
 )
+from events.jetstream.damage import went_back
 from events.jetstream.faults import ERRORS, PATIENCE, SET_UP, classify, retry_passing, translate_errors
 from events.runtime.retrying import Retrying
 from events.transport import Channel
@@ -84,6 +85,8 @@ class Topology:
     _positions: ConsumerPositions = field(default_factory=ConsumerPositions)
     replaced: list[str] = field(default_factory=list)
     """What another process has recreated since it was last seen, so that its content is lost."""
+    damaged: dict[str, str] = field(default_factory=dict)
+    """What has lost messages since it was last seen, and how that shows."""
     missing: str = ""
     """The last error of `keep_topology`, empty if there was none."""
     _seen: dict[str, StreamInfo] = field(default_factory=dict)
@@ -265,6 +268,8 @@ class Topology:
         seen = self._seen.get(what)
         if seen and seen.created != found.created:
             self.replaced.append(what)
+        if seen and (loss := went_back(seen, found)):
+            self.damaged[what] = loss
         self._seen[what] = found
 
     async def _patiently(self, ask: Ask[T]) -> T:

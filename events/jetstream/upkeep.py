@@ -32,8 +32,8 @@ async def keep_topology(
     """Check for ever, and recreate what is missing.
 
     `ensure` calls the methods of `topology` that the process needs. `on_recreated` is called after something was
-    recreated, by this process or another one. While NATS is down or its cluster has no leader, wait. Raises
-    TransportError if something has been missing for `GRACE` and can't be created.
+    recreated, by this process or another one, or has lost messages. While NATS is down or its cluster has no leader,
+    wait. Raises TransportError if something has been missing for `GRACE` and can't be created.
     """
     topology.patience = timedelta(0)
     missing_since: float | None = None
@@ -56,7 +56,10 @@ async def keep_topology(
 
 def connection_problem(topology: Topology) -> str:
     """Return what keeps this process from working with NATS now, empty if nothing. `keep_topology` must run."""
-    return topology.missing if client_of(topology.js).is_connected else "NATS is away"
+    nats = client_of(topology.js)
+    if not nats.is_connected:
+        return "NATS is away"
+    return topology.missing or nats.unconfirmed.problem(nats.now)
 
 
 async def _look(
@@ -80,6 +83,9 @@ async def _look(
             log.warning("topology.remade", what=change)
         for what in topology.replaced:
             log.warning("topology.replaced", what=what)
-        if changes or topology.replaced:
+        for what, loss in topology.damaged.items():
+            log.error("topology.damaged", what=what, error=loss)
+        if changes or topology.replaced or topology.damaged:
             on_recreated()
+        topology.damaged.clear()
     return None

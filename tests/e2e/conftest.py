@@ -13,7 +13,7 @@ import pytest_asyncio
 from pyrogram import Client
 from pyrogram.handlers.handler import Handler
 
-from cli.demo.nats_server import EmbeddedServer
+from cli.demo.nats_server import EmbeddedServer, embedded
 from cli.demo.processes import CommandProcess
 from edge.sandbox import messaging
 from edge.sandbox.message_box import StoredMessage
@@ -150,7 +150,8 @@ async def product(
 
     `business`: people may connect the bot to their accounts. `clock`: Telegram's.
     """
-    async with EmbeddedServer(directory / "nats") as nats, Sandbox(clock=clock) as telegram:
+    server = EmbeddedServer(directory / "nats", configured=_with_room)
+    async with server as nats, Sandbox(clock=clock) as telegram:
         session, key = directory / "owner.session", directory / "telegram.pem"
         if bot:
             owner = telegram.add_user(first_name="Тимоха", username="timokha", bot=True, business=business)
@@ -181,6 +182,11 @@ async def product(
             yield made
         finally:
             await made.stop()
+
+
+def _with_room(port: int, store: Path) -> str:
+    """The server reserves what the streams may take, however small the disk of a test is."""
+    return embedded(port, store).replace("sync_interval: always", "sync_interval: always\n  max_file_store: 8GB")
 
 
 @pytest.fixture

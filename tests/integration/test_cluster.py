@@ -17,12 +17,14 @@ from events import subjects
 from events.errors import TransportError
 from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
+from events.jetstream.inspection import inspect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.transport import Channel
+from tests.disks import flip_bit
 
 ACCOUNT = "1"
 QUESTIONS = 300
@@ -171,6 +173,60 @@ async def test_the_loss_of_the_leader_under_load_costs_no_answer_and_makes_none_
             assert await stored(administrator, stream) == QUESTIONS
         await caught_up(administrator, leader)
     assert all("not_permitted" not in process.log.read_text() for process in cluster.processes)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("share", [0.3, 0.9])
+async def test_a_node_whose_files_are_damaged_gets_everything_from_the_others(cluster, make_event, share):
+    setup = await cluster.start("setup", SETUP_REPLICAS="3", SETUP_ACCOUNTS=ACCOUNT)
+    await until(lambda: setup.pid is None)
+    async with cluster.as_user("setup") as administrator, cluster.as_user("userbot") as js:
+        edge = Edge(js, make_event)
+        for number in range(40):
+            await edge.ask(number)
+        await cluster.worker()
+        hearing = asyncio.create_task(edge.hear())
+        try:
+            await until(lambda: len(edge.heard) == 40)
+            node = (await js.stream_info("REPLIES")).cluster.leader
+            await cluster.nodes[node].kill()
+            await until_wrong(administrator, f"NATS: {node} of the cluster is not up to date")
+            damage(cluster.directory / node, share)
+            for number in range(40, 60):
+                await edge.ask(number)
+            await cluster.nodes[node].start()
+            await caught_up(administrator, node)
+            for number in range(60, 70):
+                await edge.ask(number)
+            await until(lambda: len(edge.heard) == 70)
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+        assert set(edge.heard.values()) == {1}
+        for stream in ("REQUESTS", "REPLIES"):
+            assert await stored(administrator, stream) == 70
+
+
+def damage(directory, share):
+    """Flip a bit in each block and in the state of each consumer that the node has of these streams."""
+    streams = directory / "store/jetstream/STORE/streams"
+    for stream in ("REQUESTS", "REPLIES"):
+        files = [*(streams / stream).glob("msgs/*.blk"), *(streams / stream).glob("obs/*/o.dat")]
+        assert files
+        for file in files:
+            if file.stat().st_size:
+                flip_bit(file, share)
+
+
+async def until_wrong(js, beginning):
+    """The doctor's inspection has such a line. While a leader is elected there is no answer."""
+    async with asyncio.timeout(WAIT):
+        while True:
+            with suppress(TransportError):
+                if any(fault.startswith(beginning) for fault in (await inspect(js)).faults):
+                    return
+            await asyncio.sleep(0.2)
 
 
 async def stored(js, stream):

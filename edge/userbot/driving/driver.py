@@ -114,6 +114,11 @@ class Driver:
         self._end_wait.set()
         self._due_since = self._clock.now()
 
+    def publish_again(self) -> None:
+        """Publish the request of the current question again: its stream may have lost it."""
+        self._performer.forget_published()
+        self.wake()
+
     def take_progress(self, progress: GenerationProgressed) -> None:
         """Take the text that a worker has written so far."""
         if self._view.take_progress(progress):

@@ -85,6 +85,12 @@ class Drivers:
         """Run until cancelled: rebuild the index if it is lost. Raises TransportError."""
         await self.resuming.keep_complete(self._wake_resumed)
 
+    def on_store_recreated(self) -> None:
+        """Publish again what the streams may have lost, and restore records and index."""
+        self.resuming.on_store_recreated()
+        for driver in self._drivers.values():
+            driver.publish_again()
+
     def hold(self) -> None:
         """Take no step until `release` is called. What was answered before a restore is looked for nevertheless."""
         self._released.clear()

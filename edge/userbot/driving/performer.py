@@ -215,6 +215,10 @@ class Performer:
             await ports.log.publish(Channel.REQUESTS, event)
         self._published_request = current.request_id
 
+    def forget_published(self) -> None:
+        """Publish the request again, should its question still wait for a reply."""
+        self._published_request = ""
+
     async def _erase(self, up_to: int) -> None:
         """Erase events. If that is refused, e.g. for lack of permission, postpone it: the chat goes on meanwhile."""
         try:

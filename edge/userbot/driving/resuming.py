@@ -108,6 +108,7 @@ class Resuming:
         while True:
             await self._store_recreated.wait()
             self._store_recreated.clear()
+            await self._retry_while_away(self._chats.restore_lost)
             if await self._build_until_complete():
                 await self.resume(wake)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json, unreadable
@@ -10,6 +11,7 @@ from edge.userbot.chat.transitions import Decision
 from edge.userbot.chat_tokens import is_chat_token
 from edge.userbot.storage.compare_and_set import ATTEMPTS, compare_and_set
 from edge.userbot.storage.index import ChatIndex
+from edge.userbot.storage.kept import KeptRecords
 from edge.userbot.storage.policy import PolicyStore
 from edge.userbot.storage.unreadable import UnreadableChats
 from events import subjects
@@ -37,6 +39,7 @@ class Chats:
         self.policy = PolicyStore(records, account, retrying=retrying)
         self._account = account
         self._retrying = retrying
+        self._kept = KeptRecords()
 
     async def load(self, chat: str) -> ChatRecord:
         record, _ = await self._load(chat)
@@ -68,6 +71,11 @@ class Chats:
         Earlier questions may have outcomes in Telegram that are not in their records.
         """
         return await self.index.created_at(self._retrying.clock)
+
+    async def restore_lost(self) -> None:
+        """Store unfinished records again that the store has lost while this process was running."""
+        for chat in self._kept.chats():
+            await compare_and_set(partial(self._restore_lost, chat), self._retrying, attempts=ATTEMPTS)
 
     async def recheck(self, chat: str) -> bool:
         """Return whether a marked chat is unfinished. If not, drop its mark."""
@@ -111,6 +119,7 @@ class Chats:
         async def remove(key: str, stored: Stored) -> None:
             nonlocal erased
             if key != self._key(keep):
+                self._kept.drop(key.removeprefix(f"{self._account}."))
                 await self._records.remove(key, stored.version)
                 erased += 1
 
@@ -148,6 +157,11 @@ class Chats:
         await self._save(chat, new, stored.version if stored else None, was_unfinished=False)
         return changed
 
+    async def _restore_lost(self, chat: str) -> None:
+        known, stored = self._kept.version(chat), await self._records.load(self._key(chat))
+        if record := self._kept.lost(chat, stored, known):
+            await self._save(chat, record, stored.version if stored else None, was_unfinished=False)
+
     async def _recheck(self, chat: str) -> bool:
         mark = await self.index.version(chat)
         stored = await self._records.load(self._key(chat))
@@ -157,6 +171,8 @@ class Chats:
             return unfinished
         if unfinished:
             self.index.remember(chat, mark)
+            assert stored
+            self._kept.keep(chat, record, stored.version)
             return True
         # Another process may have added this mark and be about to save. That fails now, and it marks the chat again.
         value, version = (stored.value, stored.version) if stored else (record.to_json(), None)
@@ -169,7 +185,7 @@ class Chats:
         if self._unfinished(record):
             if not was_unfinished or not self.index.is_known(chat):
                 await self.index.add(chat)
-            await self._records.save(self._key(chat), record.to_json(), version)
+            self._kept.keep(chat, record, await self._records.save(self._key(chat), record.to_json(), version))
             if not self.index.is_known(chat):
                 await self.index.add(chat)  # the index was lost and built again meanwhile
             return
@@ -180,6 +196,7 @@ class Chats:
             if mark is not None:
                 self.index.restore(chat, mark)
             raise
+        self._kept.drop(chat)
         if mark is not None:
             await self.index.drop(chat, mark)
 
@@ -193,7 +210,9 @@ class Chats:
         return next_step(record, self._retrying.clock.now()) is not None or wake_at(record) is not None
 
     async def _load(self, chat: str) -> tuple[ChatRecord, int | None]:
-        stored = await self._records.load(self._key(chat))
+        known, stored = self._kept.version(chat), await self._records.load(self._key(chat))
+        if lost := self._kept.lost(chat, stored, known):
+            return lost, stored.version if stored else None
         if stored is None:
             return ChatRecord(), None
         try:
