@@ -65,6 +65,7 @@ class Client(NatsClient):
         self._log_throttle = LogThrottle()
         self._payload = NEEDED_PAYLOAD
         self.unconfirmed = Unconfirmed()
+        self.reconnections = 0
 
     async def request(
         self,
@@ -139,6 +140,7 @@ class Client(NatsClient):
             self.options["reconnect_time_wait"] = min(most, self.options["reconnect_time_wait"] * 1.5)
 
     async def log_reconnected(self) -> None:
+        self.reconnections += 1
         if self._first_wait:
             self.options["reconnect_time_wait"] = self._first_wait
         if self._log_throttle.due("reconnected"):

@@ -23,7 +23,7 @@ from events.jetstream.configs import (
     verify_stream,
     verify_writable,
 )
-from events.jetstream.damage import went_back
+from events.jetstream.damage import dropped_at_start, went_back
 from events.jetstream.faults import ERRORS, PATIENCE, SET_UP, classify, retry_passing, translate_errors
 from events.runtime.retrying import Retrying
 from events.transport import Channel
@@ -87,9 +87,13 @@ class Topology:
     """What another process has recreated since it was last seen, so that its content is lost."""
     damaged: dict[str, str] = field(default_factory=dict)
     """What has lost messages since it was last seen, and how that shows."""
+    reconnections: int = 0
+    """The client's when `find_dropped` was last called."""
     missing: str = ""
     """The last error of `keep_topology`, empty if there was none."""
     _seen: dict[str, StreamInfo] = field(default_factory=dict)
+    _dropped: dict[str, str] = field(default_factory=dict)
+    """What the server was found to have dropped of streams."""
 
     async def ensure_streams(self, channels: Iterable[Channel] = Channel) -> None:
         for channel in channels:
@@ -149,6 +153,20 @@ class Topology:
             )
         for bucket in subjects.BUCKETS:
             await self._retain(f"KV_{bucket}", num_replicas=self.retention.replicas)
+
+    async def find_dropped(self) -> None:
+        """Add to `damaged` the streams of which the server has dropped a part since this was last called.
+
+        That shows even if so much has been stored since that a stream's last number has not gone back. Buckets are left
+        out: their answers list each update of any record, and a process knows which records it has.
+        """
+        for what, seen in self._seen.items():
+            if what.startswith("stream "):
+                with translate_errors(f"{what} could not be looked at"):
+                    loss = await dropped_at_start(self.js, seen)
+                if loss and loss != self._dropped.get(what):
+                    self.damaged[what] = loss
+                self._dropped[what] = loss
 
     async def _retain(self, stream: str, **wanted: float | None) -> None:
         found = await self._look(f"stream {stream}", lambda: self.js.stream_info(stream))

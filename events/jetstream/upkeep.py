@@ -75,6 +75,9 @@ async def _look(
     topology.replaced.clear()
     try:
         await ensure()
+        if topology.reconnections != (now := nats.reconnections):  # the server may have been started again
+            await topology.find_dropped()
+            topology.reconnections = now
     except TransportError as error:
         return error
     finally:

@@ -12,7 +12,7 @@ from tests.e2e.conftest import Product
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-DAMAGED = ("KV_chats", "KV_marks", "REPLIES")
+DAMAGED = ("KV_chats", "KV_marks", "REQUESTS", "REPLIES")
 
 
 async def ask(product: Product, visitor: Account, text: str) -> None:
@@ -71,6 +71,20 @@ async def test_what_a_running_userbot_works_on_outlives_a_flipped_bit(make_produ
         await product.until(lambda v=visitor: product.answers(v) == ["на полпути"], 90)
     await ask(product, before, "четыре")
     assert product.answers(before) == ["раз", "два", "три", "четыре"]
+
+
+async def test_a_start_after_power_loss_finds_what_lost_marks_do_not_name(make_product) -> None:
+    product = await make_product()
+    visitor = product.visitor()
+    await ask(product, visitor, "раз")
+    await ask_without_a_worker(product, visitor)
+    await product.kill("userbot")
+    await product.nats.kill()
+    flip_bit(newest_block(store_of(product), "KV_marks"), 0.5)
+    await product.nats.start()
+    await product.start()
+    await product.until(lambda: product.answers(visitor) == ["раз", "на полпути"], 90)
+    assert product.log("userbot").count("topology.damaged") == 1
 
 
 async def test_yesterdays_store_under_a_running_userbot_makes_no_answer_twice_and_loses_none(make_product) -> None:
