@@ -35,7 +35,7 @@ def done(record: ChatRecord) -> ChatRecord:
 async def wrong(server) -> list[str]:
     return [
         finding.text
-        for finding in await examine_nats(ProcessSettings.read(nats_url=server.url))
+        for finding in await examine_nats(ProcessSettings.read(nats_url=server.url), SystemClock())
         if finding.level is Level.WRONG
     ]
 

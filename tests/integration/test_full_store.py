@@ -40,7 +40,7 @@ async def store(js, count: int = 1) -> None:
 async def wrong(server) -> list[str]:
     return [
         finding.text
-        for finding in await examine_nats(ProcessSettings.read(nats_url=server.url))
+        for finding in await examine_nats(ProcessSettings.read(nats_url=server.url), SystemClock())
         if finding.level is Level.WRONG
     ]
 
