@@ -254,6 +254,7 @@ class Faults:
         key, value = f"{question.edge.account.id}.{question.chat}", self.chance.choice(RECORDS)
         with self.world.chronicle.during("unreadable_record", key, question.edge.kind):
             await self._persistently(lambda js: js.publish(f"$KV.{subjects.CHATS_BUCKET}.{key}", value))
+        broken.is_made = True
 
     async def _malformed_replies(self) -> None:
         """Nonsense comes in the place of a reply that is waited for."""
@@ -352,9 +353,14 @@ class Faults:
             self._watching.add(asyncio.create_task(self._until_taken_up(edge, noted)))
 
     async def _until_taken_up(self, edge: Edge, emptied: Disturbance) -> None:
-        """It has ended when the buckets of the userbot are there again, and its watermarks in them."""
+        """It has ended when the buckets of the userbot are there again, and its watermarks in them.
+
+        While Telegram is away the userbot can't know its state.
+        """
         until = time.monotonic() + COMES_BACK
         while time.monotonic() < until:
+            if any(outage.ended == FOR_EVER for outage in self.world.chronicle.of("outage")):
+                until = time.monotonic() + COMES_BACK
             with contextlib.suppress(TransportError, TimeoutError):
                 async with self.world.connected() as js:
                     await JetStreamRecords.open(js, subjects.CHATS_BUCKET)

@@ -111,6 +111,8 @@ class Break:
     afresh_at: float = FOR_EVER
     hasty: bool = False
     group: str = ""
+    is_made: bool = False
+    """The record has been overwritten by now: a command from before may be lost with it."""
 
     @property
     def chat(self) -> str:
@@ -214,7 +216,7 @@ class Crowd:
     async def _mend(self, person: Account) -> None:
         """Start the chat afresh if the bot can't read its record."""
         for broken in self.breaks:
-            if broken.user != person.id or broken.afresh_at < FOR_EVER:
+            if broken.user != person.id or not broken.is_made or broken.afresh_at < FOR_EVER:
                 continue
             told = told_unreadable(self.world, broken)
             if told or self.complete or self.chance.random() < HASTY:
