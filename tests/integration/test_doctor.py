@@ -219,7 +219,7 @@ async def test_an_exchange_of_another_type_is_wrong(nats_server, queues, monkeyp
     await rabbitmq.ensure(queues.broker.consuming)
     async with rabbitmq.open_channel(queues.broker.consuming) as channel:
         await channel.exchange_delete(rabbitmq.DEADLETTERS.name)
-        await channel.declare_exchange(rabbitmq.DEADLETTERS.name, "direct", durable=True, robust=False)
+        await channel.declare_exchange(rabbitmq.DEADLETTERS.name, "direct", durable=True)
     findings = await on_rabbitmq(nats_server, queues, monkeypatch)
     async with rabbitmq.open_channel(queues.broker.consuming) as channel:
         await channel.exchange_delete(rabbitmq.DEADLETTERS.name)
