@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 QUESTIONS = 60
 PATIENCE = 450
 """Seconds. It takes about 60, on a busy machine too; whoever stays busy is waited for another 240."""
-OUTCOMES = ("answered_once", "failed_told", "ignored_busy", "lost_with_store", "unreadable", "undeliverable")
+OUTCOMES = ("answered_once", "failed_told", "ignored_busy", "lost_with_store", "unreadable", "undeliverable", "erased")
 OWNERS = ("taken_over", "paused", "denied", "cancelled", "rejected", "expired", "joined", "day_limit")
 TWINS = ("joined", "deleted", "doubtful", "hour_limit")
 NEVER = ("lost", "answered_twice", "left_busy", "forced_kills", "watchdog_ends", "tracebacks")
