@@ -249,11 +249,7 @@ async def test_an_answer_is_sent_again_for_as_long_as_its_fault_may_pass(errors,
 async def test_a_pool_that_is_unknown_is_told_once_and_looked_at_less_often() -> None:
     clock = ManualClock()
 
-    class Away:
-        def channel(self, **_: object) -> object:
-            raise RuntimeError("Connection was not opened")
-
-    broker = cast("Broker", SimpleNamespace(consuming=Away()))
+    broker = cast("Broker", SimpleNamespace(consuming=SimpleNamespace(transport=None)))  # as after a lost connection
     queue = Queue("q")
     pool = WorkerPool(broker, queue, queue, prefetch=1, on_lost=lambda: None, retrying=Retrying(clock, Random(1)))
     with capture_logs() as logs:
