@@ -123,9 +123,13 @@ class AccountEdge:
         self.drivers.hold()
 
         async def may_lack_some() -> bool:
-            return await outdated() or await lack_messages(self.js, subjects.CHATS_BUCKET, subjects.MARKS_BUCKET)
+            return await outdated() or await self.store_lacks_some()
 
         await self.drivers.resume(outdated=may_lack_some)
+
+    async def store_lacks_some(self) -> bool:
+        """Return whether NATS has dropped messages of the records or the index. Raises TransportError."""
+        return await lack_messages(self.js, subjects.CHATS_BUCKET, subjects.MARKS_BUCKET)
 
     def release(self) -> None:
         """Begin the work: messages from before the start are taken in."""

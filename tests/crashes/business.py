@@ -259,7 +259,10 @@ class ThroughConnection(ConnectionApi):
 
 
 class MemoryEdge(AccountEdge):
-    """Hears of a worker's text without NATS."""
+    """Hears of a worker's text without NATS, and has stores that drop nothing."""
+
+    async def store_lacks_some(self) -> bool:
+        return False
 
     async def run(self) -> None:
         await self.replies.run()
