@@ -135,7 +135,12 @@ def _sent_at(incoming: AbstractIncomingMessage) -> datetime | None:
 
 
 def _expires_in(incoming: AbstractIncomingMessage) -> timedelta | None:
-    return None if incoming.expiration is None else timedelta(seconds=float(incoming.expiration))  # type: ignore[arg-type]
+    if incoming.expiration is None:
+        return None
+    try:
+        return timedelta(seconds=float(incoming.expiration))  # type: ignore[arg-type]
+    except (ValueError, OverflowError):  # its sender may have written anything
+        return None
 
 
 def _death(incoming: AbstractIncomingMessage) -> str:

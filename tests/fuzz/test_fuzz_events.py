@@ -228,6 +228,7 @@ PROPERTIES = {
     "correlation_id": st.none() | TEXT,
     "reply_to": st.none() | TEXT,
     "message_id": st.none() | TEXT,
+    "expiration": st.none() | st.floats() | st.integers(0, 2**64),
     "headers": st.dictionaries(
         st.sampled_from(["x-death", "x-delivery-count", "x-timokha-attempts", "x-timokha-sent", "cloudEvents:id"])
         | TEXT,
