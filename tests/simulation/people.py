@@ -24,7 +24,6 @@ class Asked:
     at: float
     piece: bool = False
     edited: str = ""
-    edited_at: float | None = None
     deleted_at: float | None = None
 
 
@@ -90,7 +89,7 @@ class People:
 
     def _edit(self, edge: str, user: Account) -> None:
         if piece := self._last_piece(edge, user):
-            piece.edited, piece.edited_at = f"{piece.text} (правка)", self.world.loop.time()
+            piece.edited = f"{piece.text} (правка)"
             self.world.telegram.edit(user.id, piece.own_id, piece.edited)
 
     def _delete(self, edge: str, user: Account) -> None:
