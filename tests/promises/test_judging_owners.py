@@ -6,14 +6,17 @@ from edge.userbot import draft_phrases
 from tests.promises.history import (
     BOT,
     FOR_EVER,
+    REQUESTS,
     USER,
     Account,
+    Acknowledged,
     Act,
     Asked,
     Disturbance,
     Draft,
     History,
     Logged,
+    Record,
     Sent,
     Settings,
     Settled,
@@ -138,6 +141,14 @@ def test_a_draft_that_nobody_decides_about_expires_for_a_user_account_only(make_
     approved = did("approve", 102, 10, None, said=draft_phrases.sent("ru", "Анна"))
     decided = {"approving": [ANNA], "drafts": [a_draft(9, question, decisions=(10,))]}
     assert make_owned([question], [approved], **decided).explain(question, never_asked=False, counted=0) is None
+
+
+def test_a_message_without_the_prefix_expires_likewise() -> None:
+    piece = Asked(USER, ANNA, 5, 5, "1.2.5.0", "вопрос 5", 100.0, is_piece=True)
+    known = (Account(USER, True, 4, (ANNA,), "drop"), piece, a_draft(9, piece), Record(USER, ANNA, (5,)))
+    logged = (Logged(USER, ANNA, 5, "collecting", 100.1), Acknowledged(REQUESTS, piece.request_id))
+    assert judge(History((*known, *logged, *settled(5, "expired")))).faults == []
+    assert judge(History((*known[:2], *logged, *settled(5, "answered")))).faults == ["lost: 1.2.5 вопрос 5"]
 
 
 def test_a_request_has_one_draft(make_owned) -> None:
