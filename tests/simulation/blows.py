@@ -88,7 +88,7 @@ class Blows:
 
     def _store_emptied(self, _: str, __: float) -> None:
         self._note_emptied()
-        self.world.empty_nats()
+        self.world.empty_nats(self._look_for_watermarks)
 
     def _stream_deleted(self, _: str, __: float) -> None:
         stream = self.chance.choice([subjects.stream(channel) for channel in Channel])
@@ -108,7 +108,6 @@ class Blows:
         now = self.world.loop.time()
         for edge in self.world.accounts:
             self._emptied[edge] = [self._emptied.get(edge, [now])[0], FOR_EVER]
-        self._later(TAKEN_UP, self._look_for_watermarks)
 
     def _look_for_watermarks(self) -> None:
         for edge, known in self._emptied.items():

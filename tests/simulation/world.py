@@ -188,13 +188,14 @@ class World:
             await asyncio.sleep(down)
             await self.nats.start()
 
-    def empty_nats(self) -> None:
-        """Let it lose all that it has stored."""
-        self._do(self._empty_nats())
+    def empty_nats(self, emptied: Callable[[], None]) -> None:
+        """Let it lose all that it has stored, once it is up; `emptied` is called then."""
+        self._do(self._empty_nats(emptied))
 
-    async def _empty_nats(self) -> None:
+    async def _empty_nats(self, emptied: Callable[[], None]) -> None:
         async with self._nats_lock:
             await self.nats.empty()
+        emptied()
 
     def kill_rabbitmq(self, down: float) -> None:
         """Likewise."""
