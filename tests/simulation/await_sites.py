@@ -11,6 +11,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from edge.sandbox.business_types import HAS_BUSINESS
+from edge.userbot.telegram.client_differences import HAS_LIVE_DRAFTS
 from tests.simulation.processes import SimulatedTask
 from tests.simulation.suspending import unsuspending
 
@@ -46,6 +47,38 @@ WITHOUT = {
     "functions/generate/engines": "models; the simulation has the echo engine",
     "functions/generate/models": "likewise",
 }
+LEAVING = """
+edge/userbot/driving/drivers.py Drivers.stop_others
+edge/userbot/driving/orders.py Orders._disconnect
+edge/userbot/intake/intake.py Intake.receive_deletion
+edge/userbot/storage/chats.py Chats.erase
+edge/userbot/storage/chats.py Chats.erase.<locals>.remove
+edge/userbot/storage/chats.py Chats.remove
+edge/userbot/storage/index.py ChatIndex.erase
+edge/userbot/storage/unreadable.py UnreadableChats.forget_all
+events/jetstream/log.py JetStreamLog.erase_account
+events/jetstream/records.py JetStreamRecords.remove
+events/jetstream/topology.py Topology.drop_edge
+"""
+"""What only Business connections need: people who leave, and messages that they delete."""
+OF_KURIGRAM = """
+edge/userbot/driving/live.py LiveView.begin_live_draft
+edge/userbot/driving/performer.py Performer._begins_live_draft
+edge/userbot/telegram/client_differences.py make_message
+edge/userbot/telegram/live_drafts.py LiveDrafts.show
+edge/userbot/telegram/messenger.py TelegramMessenger.live_draft
+"""
+"""What shows live drafts, which pyrogram does not know, and what waits in its fork only."""
+IN_PLACE = """
+edge/userbot/telegram/pyrogram_repairs.py _ask
+edge/userbot/telegram/pyrogram_repairs.py _cache_peers.<locals>.get_or_cached
+edge/userbot/telegram/pyrogram_repairs.py _cache_peers.<locals>.update_and_cache
+edge/userbot/telegram/pyrogram_repairs.py _ignore_session_file_errors.<locals>.fetch_or_warn
+"""
+"""What asks at a terminal, or awaits what SQLite does in place."""
+FUNCTIONS_WITHOUT = frozenset(
+    (IN_PLACE + ("" if HAS_BUSINESS else LEAVING) + ("" if HAS_LIVE_DRAFTS else OF_KURIGRAM)).splitlines()
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,7 +97,8 @@ class Site:
 def sites() -> tuple[Site, ...]:
     """Return all sites of the modules that take part where a task can wait, in the order of their files and lines."""
     without = unsuspending(_files())
-    return tuple(sorted({site for path in _files() for site in _of_file(path) if site.line not in without[path]}))
+    found = {site for path in _files() for site in _of_file(path) if site.line not in without[path]}
+    return tuple(sorted(site for site in found if f"{site.file} {site.function}" not in FUNCTIONS_WITHOUT))
 
 
 def suspended_at(task: SimulatedTask) -> Iterator[Site]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.simulation.await_sites import ROOT, sites
+from tests.simulation.await_sites import IN_PLACE, LEAVING, OF_KURIGRAM, ROOT, sites
 from tests.simulation.plan import Plan, drawn
 from tests.simulation.suspending import AT_ONCE, unsuspending
 
@@ -49,6 +49,12 @@ def test_sites_are_where_the_product_waits() -> None:
     known = {(site.file, site.function) for site in sites()}
     assert ("functions/worker/loop.py", "Worker._fetch_until") in known
     assert len(sites()) > 800
+
+
+def test_a_function_that_is_left_out_is_still_there() -> None:
+    for named in (IN_PLACE + LEAVING + OF_KURIGRAM).split("\n"):
+        file, _, function = named.partition(" ")
+        assert not file or f"def {function.rpartition('.')[2]}(" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_a_plan_is_the_same_when_it_is_read_again() -> None:
