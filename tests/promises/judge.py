@@ -73,8 +73,8 @@ class Judge:
         if erased_at := self._erased_at(case):
             case.silenced_at = erased_at
             return "erased", ""
-        # An emptied store may have taken along that it was seen.
-        untaken = not case.asked and case.question.name not in self._part.published
+        # An emptied store, or a history deleted later, may have taken along that it was seen.
+        untaken = not (case.asked or case.settled_at or case.question.name in self._part.published)
         if case.question.is_piece or self.pieces.is_collected(case.question):
             left_behind = self.pieces.was_left_behind(case.question)
             kind = "" if left_behind else self._faults.silence(case) or self._owners_silence(case, untaken)

@@ -48,8 +48,8 @@ class Pieces:
 
     def was_left_behind(self, question: Asked) -> bool:
         """Whether a later piece of the same burst, by an unbroken log, has an answer that leaves this one out."""
-        burst = takewhile(self._goes_on, self._later(question))
-        ends = [self._part.outcomes(one) for one in burst if one.deleted_at is None]
+        burst = self._until_settled([question, *takewhile(self._goes_on, self._later(question))])
+        ends = [self._part.outcomes(one) for one in burst[1:] if one.deleted_at is None]
         return self.is_collected(question) and any(end.text not in FAILURES for found in ends for end in found)
 
     def _goes_on(self, piece: Asked) -> bool:
@@ -80,7 +80,13 @@ class Pieces:
         """The pieces from this one on, as far as the log says no other."""
         later = self._later(question)
         begun = (self._effect(one) == "collecting" or _key(one) in self._book.asked for one in later)
-        return [question, *(one for one, ends in zip(later, accumulate(begun, or_), strict=True) if not ends)]
+        burst = [question, *(one for one, ends in zip(later, accumulate(begun, or_), strict=True) if not ends)]
+        return self._until_settled(burst)
+
+    def _until_settled(self, burst: list[Asked]) -> list[Asked]:
+        """Those up to one that was settled, as by an order between two pieces: what came later is another question."""
+        settled = next((n for n, piece in enumerate(burst, 1) if _key(piece) in self._book.outcomes), len(burst))
+        return burst[:settled]
 
     def _later(self, question: Asked) -> list[Asked]:
         """The user's questions there in the order of intake, from this one on: a gap in the updates turns it round."""

@@ -151,6 +151,22 @@ def test_a_message_without_the_prefix_expires_likewise() -> None:
     assert judge(History((*known[:2], *logged, *settled(5, "answered")))).faults == ["lost: 1.2.5 вопрос 5"]
 
 
+def test_what_has_expired_may_be_erased_later_with_its_request(make_owned) -> None:
+    piece = Asked(USER, ANNA, 5, 5, "1.2.5.0", "вопрос 5", 100.0, is_piece=True)
+    known = (Account(USER, True, 4, (ANNA,), "drop"), piece, Logged(USER, ANNA, 5, "collecting", 100.1))
+    assert judge(History((*known, *settled(5, "expired")))).faults == []
+    assert judge(History(known)).faults == ["lost: 1.2.5 вопрос 5"]
+
+
+def test_an_order_between_two_messages_of_a_burst_concerns_what_was_before_it_only() -> None:
+    asked = [Asked(USER, ANNA, n, n, f"1.2.{n}.0", f"вопрос {n}", 90.0 + n, is_piece=True) for n in (4, 5, 7)]
+    logged = [Logged(USER, ANNA, n, "collected" if n > 4 else "collecting", 100.0 + n / 10) for n in (4, 5, 7)]
+    answer = Sent(USER, ANNA, 1007, "вопрос 7", 101.0, reply_to=7)
+    known = (Account(USER, True, 4, hourly=9), *asked, *logged, answer, did("cancel", 96.0, 6, done_at=100.9))
+    assert judge(History((*known, *settled(5, "cancelled")))).faults == []
+    assert judge(History(known)).faults == ["lost: 1.2.4 вопрос 4", "lost: 1.2.5 вопрос 5"]
+
+
 def test_a_request_has_one_draft(make_owned) -> None:
     question = a_question(5, 100)
     drafts = [a_draft(number, question) for number in (9, 10)]
