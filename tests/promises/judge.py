@@ -23,9 +23,9 @@ class Judge:
 
     def __init__(self, part: OfAccount) -> None:
         self._part = part
-        self._owned = Owned(part) if part.account.owned else None
-        self._faults = Faults(part)
         self.pieces = Pieces(part)
+        self._owned = Owned(part, self.pieces) if part.account.owned else None
+        self._faults = Faults(part)
         self._counted: Counter[str] = Counter()
         self._busy: dict[str, list[Case]] = {}
         self.kinds: list[tuple[Asked, str]] = []

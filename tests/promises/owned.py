@@ -6,6 +6,7 @@ from edge.userbot import draft_phrases
 from tests.promises.history import FOR_EVER, Act, Asked
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import holds_at, silence
+from tests.promises.pieces import Pieces
 from tests.promises.texts import FAILURES
 
 SOON = 2.0
@@ -18,8 +19,8 @@ AT_ONCE = {"paused", "denied", "day_limit"}
 class Owned:
     """The questions that one owner's account was asked."""
 
-    def __init__(self, part: OfAccount) -> None:
-        self._part, self._account, self._settings = part, part.account, part.settings
+    def __init__(self, part: OfAccount, pieces: Pieces) -> None:
+        self._part, self._account, self._settings, self._pieces = part, part.account, part.settings, pieces
         self._asked, self._book = part.asked, part.book
 
     def explain(
@@ -45,8 +46,9 @@ class Owned:
         return logged in settled or (unlogged and not settled and self._is_disturbed(act.at - 1, act.at + NOTICED))
 
     def _settled_as(self, question: Asked) -> set[str]:
-        """How it was, or the question that it was joined with."""
-        found = set(self._book.outcomes.get((question.chat, question.message_id), ()))
+        """How it was, or the last piece of its burst, or the question that it was joined with."""
+        settled = [self._book.outcomes.get((one.chat, one.message_id), set()) for one in self._pieces.burst(question)]
+        found = set().union(*settled)
         follower = self._follower(question)
         return found | (self._settled_as(follower) if follower else set())
 

@@ -70,15 +70,15 @@ class Pieces:
 
     def _is_told_by_another(self, question: Asked) -> bool:
         """Its burst failed, which its chat or the log shows at another piece; or the last piece explains why not."""
-        burst = self._burst(question)
+        burst = self.burst(question)
         failed = any(end.text in FAILURES for piece in burst for end in self._part.outcomes(piece))
         failed = failed or any(self._is_doubtful(piece) for piece in burst)
         left = [piece for piece in burst if piece.deleted_at is None and self.is_collected(piece)]
         return failed or (left[-1] is not question and not self._part.outcomes(left[-1]))
 
-    def _burst(self, question: Asked) -> list[Asked]:
-        """The pieces from this one on, as far as the log says no other."""
-        later = self._later(question)
+    def burst(self, question: Asked) -> list[Asked]:
+        """The pieces from this one on, as far as the log says no other; only itself if it is no piece for the log."""
+        later = self._later(question) if self.is_collected(question) else []
         begun = (self._effect(one) == "collecting" or _key(one) in self._book.asked for one in later)
         burst = [question, *(one for one, ends in zip(later, accumulate(begun, or_), strict=True) if not ends)]
         return self._until_settled(burst)
@@ -132,6 +132,7 @@ class Pieces:
             known = [one for one in collected if _writer(one[0]) == writer]
             for (first, began, _), (second, at, effect) in pairwise(known):
                 apart = effect == "collecting" and first.is_piece and first.deleted_at is None
+                apart = apart and self._book.settled.get(_key(first), at) >= at
                 if apart and at - began < AT_ONCE and not self._is_disturbed(began, at):
                     yield f"two bursts: {first.name} {first.text}, {second.text} came {at - began:.2f} s later"
 

@@ -1,5 +1,7 @@
 """The judge excuses a silence only where the owner explains it, and finds answers that the owner was against."""
 
+from dataclasses import replace
+
 import pytest
 
 from edge.userbot import draft_phrases
@@ -25,6 +27,7 @@ from tests.promises.judgement import judge
 from tests.promises.of_account import OfAccount
 from tests.promises.owned import Owned
 from tests.promises.owners_acts import holds_at
+from tests.promises.pieces import Pieces
 
 ANNA, BORIS = "2", "3"
 DRAFT = "Черновик ответа: вопрос"
@@ -52,7 +55,8 @@ def make_owned():
         answered = [one for one in questions if one.answered_at]
         sent = [Sent(USER, one.chat, 1000 + one.own_id, one.text, one.answered_at) for one in answered]
         lines = (Settings(owner_pause=3.0, approve_for=5.0), *questions, *acts, *log, *noted, *drafts, *sent)
-        return Owned(OfAccount(History(lines), account))
+        part = OfAccount(History(lines), account)
+        return Owned(part, Pieces(part))
 
     return make
 
@@ -165,6 +169,15 @@ def test_an_order_between_two_messages_of_a_burst_concerns_what_was_before_it_on
     known = (Account(USER, True, 4, hourly=9), *asked, *logged, answer, did("cancel", 96.0, 6, done_at=100.9))
     assert judge(History((*known, *settled(5, "cancelled")))).faults == []
     assert judge(History(known)).faults == ["lost: 1.2.4 вопрос 4", "lost: 1.2.5 вопрос 5"]
+
+
+def test_a_burst_is_over_for_all_its_messages_when_the_owner_takes_over_although_the_last_is_deleted_later() -> None:
+    asked = [Asked(USER, ANNA, n, n, f"1.2.{n}.0", f"вопрос {n}", 90.0 + n, is_piece=True) for n in (4, 5)]
+    asked[1] = replace(asked[1], deleted_at=120.0)
+    logged = [Logged(USER, ANNA, n, "collected" if n > 4 else "collecting", 95.0 + n / 10) for n in (4, 5)]
+    known = (Account(USER, True, 4, hourly=9), *asked, *logged, did("wrote", 96.0, 6))
+    assert judge(History((*known, *settled(5, "owner_took_over")))).faults == []
+    assert judge(History(known)).faults == ["lost: 1.2.4 вопрос 4"]
 
 
 def test_a_request_has_one_draft(make_owned) -> None:

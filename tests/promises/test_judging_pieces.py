@@ -4,7 +4,7 @@ import pytest
 
 from edge.userbot import phrases
 from tests.promises.case import Case
-from tests.promises.history import Account, Asked, Break, Disturbance, History, Logged, Sent
+from tests.promises.history import Account, Asked, Break, Disturbance, History, Logged, Sent, Settled
 from tests.promises.judge import Judge
 from tests.promises.of_account import OfAccount
 from tests.promises.pieces import Pieces
@@ -22,16 +22,17 @@ def piece(number: int, **known) -> Asked:
 def make_pieces():
     """`make_pieces(asked, answers, collected)`; `answers`: the texts that the user got, `collected`: by message.
 
-    `failed`: the messages to which the user got a failure line.
+    `failed`: the messages to which the user got a failure line; `over`: when which was settled.
     """
 
     def make(
-        asked, answers=(), collected=None, *, failed=(), disturbances=(), breaks=(), limit=9, doubtful=()
+        asked, answers=(), collected=None, *, failed=(), disturbances=(), breaks=(), limit=9, doubtful=(), over=None
     ) -> Pieces:
         sent = [Sent("userbot", CHAT, 1000 + n, text, 100.0) for n, text in enumerate(answers)]
         sent += [Sent("userbot", CHAT, 2000 + n, FAILED, 100.0, reply_to=n) for n in failed]
         logged = [Logged("userbot", CHAT, n, effect, at) for n, (at, effect) in (collected or {}).items()]
         logged += [Logged("userbot", CHAT, number, "doubtful", 100.0) for number in doubtful]
+        logged += [Settled("userbot", CHAT, n, "owner_took_over", at) for n, at in (over or {}).items()]
         account = Account("userbot", hourly=limit)
         return Pieces(OfAccount(History((*asked, *sent, *logged, *disturbances, *breaks)), account))
 
@@ -47,6 +48,14 @@ def test_one_answer_to_all_of_a_burst_is_right(make_pieces) -> None:
     pieces = make_pieces(asked, ["вопрос 1\nвопрос 2\nвопрос 3"], in_a_burst(1, 2, 3))
     assert list(pieces.wrongs()) == []
     assert pieces.counts() == {"to_one_message": 0, "to_several_messages": 1, "to_edited_messages": 0}
+
+
+def test_two_bursts_at_once_are_right_if_the_first_was_over_before_the_second(make_pieces) -> None:
+    apart = in_a_burst(1) | {2: (1.3, "collecting")}
+    (wrong,) = make_pieces([piece(1), piece(2)], [], apart).wrongs()
+    assert "two bursts" in wrong
+    assert list(make_pieces([piece(1), piece(2)], [], apart, over={1: 1.2}).wrongs()) == []
+    assert list(make_pieces([piece(1), piece(2)], [], apart, over={1: 1.4}).wrongs()) != []
 
 
 def test_a_message_between_two_that_were_answered_together_may_be_missing_only_if_it_was_deleted(make_pieces) -> None:

@@ -6,6 +6,7 @@ from random import Random
 
 from edge.sandbox.faults import SEND
 from events import subjects
+from events.jetstream.connection import PUBLISH_TIMEOUT
 from events.transport import Channel
 from tests.promises.history import FOR_EVER, Disturbance, Flood
 from tests.simulation.plan import Blow
@@ -73,14 +74,20 @@ class Blows:
 
     def _puback_lost(self, _: str, size: float) -> None:
         channel = self.chance.choice(list(Channel))
-        self._note("puback_lost", subjects.stream(channel), 0)
+        self.world.nats.faults.on_lost = self._note_lost_confirmation
         self.world.nats.faults.lose_confirmations(f"timokha.{channel.value}.", 1 + int(size * TIMES))
 
     def _update_answer_lost(self, _: str, size: float) -> None:
         bucket = self.chance.choice(subjects.BUCKETS)
-        self._note("update_answer_lost", bucket, 0)
+        self.world.nats.faults.on_lost = self._note_lost_confirmation
         for _time in range(1 + int(size * TIMES)):
             self.world.nats.faults.lose_confirmed_update(bucket)
+
+    def _note_lost_confirmation(self, subject: str) -> None:
+        """It holds up whoever waits for it, which may be long after the blow."""
+        what, _, rest = subject.partition(".")
+        kind = "update_answer_lost" if what == "$KV" else "puback_lost"
+        self._note(kind, rest.partition(".")[0], PUBLISH_TIMEOUT)
 
     def _delivered_twice(self, _: str, size: float) -> None:
         self._note("delivered_twice", "nats", 0)

@@ -1,5 +1,6 @@
 """What a seed's script may do to a simulated NATS server beside cutting and stopping it: each is one line."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -14,6 +15,8 @@ class Faults:
     """Requests of the JetStream API that are still to be refused, because no server is the leader now."""
     forgotten_acks: int = 0
     """Acknowledgements that are still to be confirmed and forgotten, as by a server that dies just after."""
+    on_lost: Callable[[str], object] = lambda _subject: None
+    """Called with its subject whenever a confirmation is lost."""
     _lost: dict[str, int] = field(default_factory=dict)
 
     def lose_confirmations(self, prefix: str, count: int = 1) -> None:
@@ -29,6 +32,7 @@ class Faults:
         for prefix, left in self._lost.items():
             if left and subject.startswith(prefix):
                 self._lost[prefix] -= 1
+                self.on_lost(subject)
                 return True
         return False
 
