@@ -193,6 +193,10 @@ def test_a_draft_that_is_left_is_found(make_owned) -> None:
     question = a_question(5, 100)
     left = [a_draft(9, question, is_left=True)]
     assert list(make_owned([question], drafts=left).wrongs()) == ["a draft is left: ['1.2.5'] 9"]
+    refused = [Disturbance("deletion_refused", "telegram", 90.0, 90.0, USER)]
+    assert not list(make_owned([question], drafts=left, noted=refused).wrongs())
+    two = [*left, Draft(USER, 10, f"{DRAFT}!", (question.name,), 102, is_left=True)]
+    assert list(make_owned([question], drafts=two, noted=refused).wrongs()) == ["a draft is left: ['1.2.5'] 10"]
     emptied = Disturbance("emptied", "nats", 102, 103, USER)
     assert not list(make_owned([question], drafts=left, noted=[emptied]).wrongs())
 
@@ -214,3 +218,13 @@ def test_a_question_shares_the_fate_of_the_next_one_that_was_joined_with_it(make
     owned = make_owned(questions, log=[*settled(7, "expired"), *taken_up], approving=[ANNA])
     explained = owned.explain(questions[0], never_asked=False, counted=0)
     assert (explained and explained[0]) == kind
+
+
+def test_a_question_is_rejected_as_the_owner_was_told_whatever_its_burst_was_settled_as(make_owned) -> None:
+    """After a gap the burst's last message may be an older one: the log has the newest one's number."""
+    question = a_question(9, 100)
+    told = {"questions": (question.name, "1.2.18"), "said": draft_phrases.rejected("ru", "Анна")}
+    owned = make_owned([question], [did("reject", 103, 25, None, **told)], log=settled(18, "rejected"))
+    assert owned.explain(question, never_asked=True, counted=0) == ("rejected", 103 + 10.0)
+    owned = make_owned([question], [did("reject", 103, 25, None, **told | {"said": ""})], log=settled(18, "rejected"))
+    assert owned.explain(question, never_asked=True, counted=0) is None

@@ -9,6 +9,7 @@ from events import subjects
 from events.jetstream.connection import PUBLISH_TIMEOUT
 from events.transport import Channel
 from tests.promises.history import FOR_EVER, Disturbance, Flood
+from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.plan import Blow
 from tests.simulation.world import TELEGRAM, World
 
@@ -37,13 +38,18 @@ class Blows:
 
     world: World
     chance: Random
+    at_edges: EdgeFaults
     noted: list[Disturbance] = field(default_factory=list)
     floods: list[Flood] = field(default_factory=list)
     _emptied: dict[str, list[float]] = field(default_factory=dict)
     """By edge: when its store was emptied for the first time, and when the last one was taken up."""
 
     def strike(self, blow: Blow) -> None:
-        getattr(self, f"_{blow.what}")(blow.whom, blow.size)
+        if blow.what.startswith("edge_"):
+            self._note(blow.what.removeprefix("edge_"), "telegram", 0, blow.whom)
+            self.at_edges.strike(blow.what, blow.whom, blow.size)
+        else:
+            getattr(self, f"_{blow.what}")(blow.whom, blow.size)
 
     # --- NATS
 

@@ -53,6 +53,10 @@ class People:
             name = f"User {number}"
             self.users.append(self.world.telegram.add_user(first_name=name, phone=f"+7999{number:07}", lang_code="ru"))
 
+    def edge_of(self, number: int) -> str:
+        """Return the edge that the user of this number writes to."""
+        return self.plan.edges[number % len(self.plan.edges)]
+
     @property
     def approving(self) -> list[Account]:
         """Whose answers need approval where the settings say so."""

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from random import Random
 from typing import Any, Self
 
+from tests.simulation import edge_blows
 from tests.simulation.await_sites import Site, sites
 from tests.simulation.reached import share
 
@@ -158,8 +159,9 @@ def drawn(seed: int) -> Plan:
     weights = SAYINGS | (OF_TWIN if twin else {}) | (OF_OWNER if owner else {})
     sayings = _sayings(chance, plan, weights)
     blows = [_blow(chance, plan) for _ in range(chance.randint(*BLOWS))]
+    blows += [Blow(*one) for one in edge_blows.drawn(seed, edges, SAID_UNTIL)]
     crashes = [_crash(chance, plan) for _ in range(chance.randint(*CRASHES))]
-    return Plan(**{**_fields(plan), "sayings": sayings, "blows": tuple(blows), "crashes": tuple(crashes)})
+    return replace(plan, sayings=sayings, blows=tuple(blows), crashes=tuple(crashes))
 
 
 def _settings(chance: Random, *, twin: bool, owner: bool) -> tuple[tuple[str, Any], ...]:
@@ -244,7 +246,3 @@ def _runs(process: str, file: str) -> bool:
     if file.startswith("events/rabbitmq"):
         return process in ("bridge", "generate-rabbitmq")
     return True
-
-
-def _fields(plan: Plan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in Plan.__dataclass_fields__}

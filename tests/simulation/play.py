@@ -15,6 +15,7 @@ from tests.simulation.await_sites import Site
 from tests.simulation.blows import Blows
 from tests.simulation.crashes import Crashes
 from tests.simulation.determinism import determined
+from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.people import People
 from tests.simulation.plan import ENDING, RUNNING, SAID_UNTIL, STARTING, Plan
@@ -68,7 +69,8 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
     async with world(loop, chance) as made:
         registers = Registers(made.nats.store)
         with made.log.taken(), registers.recorded():
-            people, blows = People(made, plan, chance), Blows(made, chance)
+            people = People(made, plan, chance)
+            blows = Blows(made, chance, EdgeFaults(made, people))
             crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
             made.on_crash = crashes.note
             broken = ""

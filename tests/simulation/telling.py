@@ -51,7 +51,7 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
         approving = tuple(str(user.id) for user in people.approving) if edge in people.owners else ()
         lines += [
             Account(edge, owned=True, limit=PLENTY, approving=approving, hourly=PLENTY, sees_deletions=edge == USER),
-            Refused(edge, 0),
+            Refused(edge, blows.at_edges.refused(edge)),
             *asked,
         ]
         lines += [*_sent(world, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]

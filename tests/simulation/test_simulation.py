@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,6 +16,8 @@ from edge.userbot.chat import own_messages
 from tests.promises.history import Asked, Update
 from tests.promises.jsonl import read
 from tests.promises.linearizable import OK
+from tests.simulation import edge_blows
+from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.nats.store import Store
 from tests.simulation.plan import Plan, drawn
@@ -234,6 +237,20 @@ def test_a_plan_has_users_questions_and_faults() -> None:
         assert plan.users >= 3
         assert sum(saying.what in ("question", "piece") for saying in plan.sayings) >= 12
         assert len(plan.blows) >= 6
+
+
+def test_blows_at_an_edge_leave_the_rest_of_a_plan_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = [drawn(seed) for seed in range(1, 60)]
+    monkeypatch.setattr(edge_blows, "SHARE", 0)
+    without = [drawn(seed) for seed in range(1, 60)]
+    others = [tuple(blow for blow in plan.blows if not blow.what.startswith("edge_")) for plan in plans]
+    assert 10 < sum(len(plan.blows) > len(blows) for plan, blows in zip(plans, others, strict=True)) < 50
+    assert [replace(plan, blows=blows) for plan, blows in zip(plans, others, strict=True)] == without
+
+
+def test_every_blow_at_an_edge_can_be_struck() -> None:
+    kinds = edge_blows.KINDS | edge_blows.OF_CHATS | edge_blows.OF_STATE
+    assert [kind for kind in kinds if not hasattr(EdgeFaults, f"_{kind}")] == []
 
 
 def test_a_seed_replays_byte_for_byte_in_another_process_from_the_file_of_its_plan(tmp_path: Path) -> None:
