@@ -167,7 +167,7 @@ class Worker:
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
         if delivery.attempt > self._limits.attempts:
-            return GaveUp.exhausted(delivery.attempt - 1)
+            return await self._exhausted(delivery)
         try:
             request = delivery.event.data()
         except MalformedEvent as error:
@@ -179,6 +179,16 @@ class Worker:
         except TransportError as error:
             return Postponed(str(error), BACKOFF.pause(delivery.attempt, self._random))
         return due if isinstance(due, Skipped) else await self._handle(due, delivery)
+
+    async def _exhausted(self, delivery: Delivery) -> Outcome:
+        """Give it up, unless it is answered and comes again because its acknowledgements were lost."""
+        try:
+            answered = await self._is_answered(delivery.event.request_id)
+        except MalformedEvent:
+            answered = False
+        except TransportError as error:
+            return Postponed(str(error), BACKOFF.pause(delivery.attempt, self._random))
+        return Skipped("it is already answered") if answered else GaveUp.exhausted(delivery.attempt - 1)
 
     async def _unless_over(self, request: GenerationRequested, delivery: Delivery) -> GenerationRequested | Skipped:
         """Return the request, its deadline by our clock, or why it is over. Raises TransportError."""

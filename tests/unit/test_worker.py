@@ -327,6 +327,23 @@ async def test_a_redelivered_request_that_was_answered_is_skipped(world, make_ev
         await world.no_reply(within=1)
 
 
+async def test_a_request_that_was_answered_is_no_dead_letter_once_its_attempts_are_used_up(world, make_event) -> None:
+    """It comes again and again if its acknowledgements are lost."""
+
+    async def handler(request):
+        raise AssertionError("its attempts are used up")
+
+    answered, other = make_event(), make_event("1.2.4.0")
+    await world.log.publish(Channel.REPLIES, Event.of(answer_to(answered.data()), source="/t", time=datetime.now(UTC)))
+    for event in (answered, other):
+        world.requests.put(event, attempt=6)
+    async with world.worker(handler):
+        assert isinstance((await world.reply()).data(), GenerationCompleted)
+        assert isinstance((await world.reply()).data(), GenerationFailed)
+    assert await world.log.find(Channel.DEADLETTERS, other.request_id)
+    assert await world.log.find(Channel.DEADLETTERS, answered.request_id) is None
+
+
 async def test_a_request_of_a_bridge_that_was_answered_in_time_is_no_dead_letter_when_it_comes_again(
     world, make_event
 ) -> None:
