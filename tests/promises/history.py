@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from tests.promises.program_lines import Dead, GivenUp, Posted, Replied
+
 USER, BOT, BUSINESS = EDGES = ("userbot", "bot", "business")
 """Kinds of edges, and of their processes."""
 FOR_EVER = float("inf")
@@ -323,6 +325,10 @@ Line = (
     | Acknowledged
     | Process
     | Update
+    | Posted
+    | Replied
+    | Dead
+    | GivenUp
 )
 Kind = TypeVar("Kind")
 

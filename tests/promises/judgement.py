@@ -13,6 +13,7 @@ from tests.promises.leaks import leaked
 from tests.promises.linearizable import not_linearizable
 from tests.promises.of_account import OfAccount
 from tests.promises.order import out_of_order
+from tests.promises.programs import unkept
 from tests.promises.remarks import heard
 from tests.promises.verdict import Verdict
 from tests.promises.waits import too_long
@@ -39,7 +40,7 @@ def judge(history: History) -> Judgement:
     for account in history.of(Account):
         _judge_account(OfAccount(history, account), judgement)
     judgement.faults += [f"no records: {one.error}" for one in history.of(NoRecords)]
-    for promise in (leaked, heard, late_endings, unaccounted, not_linearizable):
+    for promise in (leaked, heard, late_endings, unaccounted, not_linearizable, unkept):
         judgement.faults += promise(history)
     return judgement
 

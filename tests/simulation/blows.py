@@ -26,7 +26,7 @@ TIMES = 4
 EDIT, DIFFERENCE, HISTORY = "messages.EditMessage", "updates.GetDifference", "messages.GetHistory"
 METHODS = (SEND, SEND, EDIT, DIFFERENCE, HISTORY)
 BUSY = ((500, "WORKER_BUSY_TOO_LONG_RETRY"), (-503, "Timeout"), (500, "RPC_CALL_FAIL"))
-CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge"}
+CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge", "bridge-in": "bridge"}
 """What the processes call themselves at NATS."""
 NOT_TAKEN = (16, 17, 32, 33)
 """Codes of bad_msg_notification: the clock, twice each way, and the sequence number."""
@@ -144,6 +144,9 @@ class Blows:
 
     def _rabbitmq_killed(self, _: str, size: float) -> None:
         self._note("kill", "rabbitmq", size * DOWN)
+        for queue in self.world.rabbitmq.store.queues.values():
+            if not queue.durable:
+                self._note("queue_lost", queue.name, size * DOWN)
         self.world.kill_rabbitmq(size * DOWN)
 
     def _rabbitmq_cut(self, _: str, __: float) -> None:

@@ -6,6 +6,7 @@ from random import Random
 from edge.sandbox.state import Account
 from tests.simulation.owners import Owner
 from tests.simulation.plan import APPROVING, Plan, Saying
+from tests.simulation.program import Program
 from tests.simulation.world import World
 
 
@@ -47,8 +48,11 @@ class People:
     asked: list[Asked] = field(default_factory=list)
     wiped: list[Command] = field(default_factory=list)
     owners: dict[str, Owner] = field(default_factory=dict)
+    program: Program | None = None
+    """One that asks over RabbitMQ."""
 
     def invite(self) -> None:
+        self.program = Program(self.world, self.plan.codec) if self.plan.codec else None
         for number in range(self.plan.users):
             name = f"User {number}"
             self.users.append(self.world.telegram.add_user(first_name=name, phone=f"+7999{number:07}", lang_code="ru"))

@@ -10,11 +10,15 @@ from typing import Any, Self
 from tests.simulation import edge_blows
 from tests.simulation.await_sites import Site, sites
 from tests.simulation.reached import share
+from tests.simulation.requests import CODECS, Posted, drawn_requests
 
 USERS = (3, 5)
 QUESTIONS = (12, 16)
 BLOWS = (6, 10)
 CRASHES = (2, 4)
+PROGRAM = 0.25
+"""The share of plans with a program that asks over RabbitMQ; how much more goes wrong there:"""
+MORE_BLOWS = (2, 4)
 STARTING, RUNNING, ENDING = PHASES = "starting", "running", "ending"
 """When a crash comes: before all edges have been ready, afterwards, or while everything is told to end."""
 PHASE_WEIGHTS = (2, 6, 2)
@@ -115,7 +119,10 @@ class Crash:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`chances`: of the order of everything. `settings`: of the userbots."""
+    """`chances`: of the order of everything. `settings`: of the userbots.
+
+    `codec`: of another program that asks over RabbitMQ and of its bridge, empty: there is none. `posted`: what it asks.
+    """
 
     seed: int
     chances: int
@@ -126,10 +133,13 @@ class Plan:
     sayings: tuple[Saying, ...]
     blows: tuple[Blow, ...]
     crashes: tuple[Crash, ...]
+    codec: str = ""
+    posted: tuple[Posted, ...] = ()
 
     @property
     def processes(self) -> list[str]:
-        return [*self.edges, "generate-1", "generate-2", *(["bridge", "generate-rabbitmq"] if self.rabbitmq else [])]
+        outward = ["bridge", "generate-rabbitmq"] if self.rabbitmq else []
+        return [*self.edges, "generate-1", "generate-2", *outward, *(["bridge-in"] if self.codec else [])]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -143,6 +153,7 @@ class Plan:
             "sayings": tuple(Saying(**one) for one in given["sayings"]),
             "blows": tuple(Blow(**one) for one in given["blows"]),
             "crashes": tuple(_crash_of(one) for one in given["crashes"]),
+            "posted": tuple(Posted(**one) for one in given.get("posted", ())),
         }
         return cls(**given)
 
@@ -161,7 +172,18 @@ def drawn(seed: int) -> Plan:
     blows = [_blow(chance, plan) for _ in range(chance.randint(*BLOWS))]
     blows += [Blow(*one) for one in edge_blows.drawn(seed, edges, SAID_UNTIL)]
     crashes = [_crash(chance, plan) for _ in range(chance.randint(*CRASHES))]
-    return replace(plan, sayings=sayings, blows=tuple(blows), crashes=tuple(crashes))
+    plan = replace(plan, sayings=sayings, blows=tuple(blows), crashes=tuple(crashes))
+    return _with_program(plan, Random(f"program {seed}"))
+
+
+def _with_program(plan: Plan, chance: Random) -> Plan:
+    """Add a program that asks over RabbitMQ, and more that goes wrong, to some plans."""
+    if chance.random() >= PROGRAM:
+        return plan
+    codec = chance.choice(CODECS)
+    plan = replace(plan, codec=codec, posted=drawn_requests(chance, codec, SAID_UNTIL))
+    blows = [_blow(chance, plan) for _ in range(chance.randint(*MORE_BLOWS))]
+    return replace(plan, blows=(*plan.blows, *blows), crashes=(*plan.crashes, _crash(chance, plan)))
 
 
 def _settings(chance: Random, *, twin: bool, owner: bool) -> tuple[tuple[str, Any], ...]:
@@ -193,7 +215,7 @@ def _sayings(chance: Random, plan: Plan, weights: dict[str, int]) -> tuple[Sayin
 
 
 def _blow(chance: Random, plan: Plan) -> Blow:
-    known = [kind for kind in BLOW_KINDS if plan.rabbitmq or not _of_rabbitmq(kind)]
+    known = [kind for kind in BLOW_KINDS if plan.rabbitmq or plan.codec or not _of_rabbitmq(kind)]
     what = chance.choices(known, [BLOW_KINDS[kind] for kind in known])[0]
     whom = chance.choice(plan.processes) if what.startswith(("process", "nats_cut")) else chance.choice(plan.edges)
     return Blow(round(chance.uniform(0, SAID_UNTIL), 3), what, whom, round(chance.random(), 3))
@@ -238,11 +260,11 @@ def _runs(process: str, file: str) -> bool:
     if file.startswith("edge/"):
         return process in ("userbot", "bot")
     if file.startswith("bridge/"):
-        return process == "bridge"
+        return process in ("bridge", "bridge-in")
     if file.startswith("functions/generate"):
         return process.startswith("generate")
     if file.startswith("functions/worker"):
-        return process.startswith("generate") or process == "bridge"
+        return process.startswith("generate") or process == "bridge"  # outwards
     if file.startswith("events/rabbitmq"):
-        return process in ("bridge", "generate-rabbitmq")
+        return process in ("bridge", "bridge-in", "generate-rabbitmq")
     return True

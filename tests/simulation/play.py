@@ -96,6 +96,8 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
         process.start()
     await _until(lambda: all(made.log.has(edge, "userbot.ready") for edge in plan.edges), READY)
     _schedule(plan, made, people, blows, crashes)
+    if people.program:
+        people.program.begin(plan.posted)
     made.loop.after_step = _both(crashes.after_step, look)
     await asyncio.sleep(max([SAID_UNTIL, *(saying.at for saying in plan.sayings)]) + LOOK)
     # Of a gap after which nothing comes a client learns when it connects again; otherwise it asks after 15 minutes.
@@ -104,6 +106,8 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     made.loop.after_step = crashes.after_step
     for crash in crashes.of(ENDING):
         crashes.arm(crash)
+    if people.program:
+        people.program.end()
     for process in made.processes.values():
         process.closed = True
         process.stop()

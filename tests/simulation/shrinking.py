@@ -28,6 +28,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, blows=blows)
     for sayings in _parts(plan.sayings):
         yield replace(plan, sayings=sayings)
+    for posted in _parts(plan.posted):
+        yield replace(plan, posted=posted)
     last = max((saying.user for saying in plan.sayings), default=0)
     if last + 1 < plan.users:
         yield replace(plan, users=last + 1)
@@ -37,6 +39,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, edges=edges)
     if plan.rabbitmq:
         yield replace(plan, rabbitmq=False)
+    if plan.codec and not plan.posted:
+        yield replace(plan, codec="")
 
 
 def _parts(whole: Sequence[One]) -> Iterator[tuple[One, ...]]:

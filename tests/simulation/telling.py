@@ -56,7 +56,7 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
         ]
         lines += [*_sent(world, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]
         lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
-    return History((*lines, *_processes(world)))
+    return History((*lines, *(people.program.lines() if people.program else ()), *_processes(world)))
 
 
 def all_rest(world: World, people: People, blows: Blows) -> bool:
@@ -70,6 +70,8 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
             return False
         if not all(record and rests(record) for record in records.values()):
             return False
+    if people.program and not people.program.rests():
+        return False
     return not blows.is_under_way and all(owner.rests for owner in people.owners.values())
 
 

@@ -33,6 +33,7 @@ from tests.simulation.nats.store import Store
 from tests.simulation.plan import Plan
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.rabbitmq.server import SimulatedRabbitMQ
+from tests.simulation.requests import QUEUES
 from tests.simulation.watching import Watching
 
 NATS, RABBITMQ, TELEGRAM = ("nats", 4222), ("rabbitmq", 5672), ("127.0.0.1", 443)
@@ -165,6 +166,8 @@ class World:
         if plan.rabbitmq:
             self.add_bridge("bridge", {})
             self.add_generate("generate-rabbitmq", {"trigger": "rabbitmq"})
+        if plan.codec:
+            self.add_bridge("bridge-in", {"direction": "in", "codec": plan.codec, "request_queue": QUEUES[plan.codec]})
 
     def stored(self, stream: str, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Yield subject and content of what is stored there under subjects that begin so."""
