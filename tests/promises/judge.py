@@ -76,9 +76,7 @@ class Judge:
         # An emptied store, or a history deleted later, may have taken along that it was seen.
         untaken = not (case.asked or case.settled_at or case.question.name in self._part.published)
         if case.question.is_piece or self.pieces.is_collected(case.question):
-            left_behind = self.pieces.was_left_behind(case.question)
-            kind = "" if left_behind else self._faults.silence(case) or self._owners_silence(case, untaken)
-            return kind or "lost", ""
+            return self._silence_of_piece(case, untaken), ""
         never_asked = case.seen and untaken
         if kind := self._owners_silence(case, untaken):
             return kind, ""
@@ -88,6 +86,11 @@ class Judge:
             return (kind, "") if kind else ("ignored_busy", why_not)
         kind = self._faults.silence(case) or self._owners_silence(case, never_asked, unlogged=True)
         return kind or "lost", ""
+
+    def _silence_of_piece(self, case: Case, untaken: bool) -> str:
+        if self.pieces.was_left_behind(case.question):
+            return "lost"
+        return self._faults.silence(case) or self._owners_silence(case, untaken, unlogged=True) or "lost"
 
     def _erased_at(self, case: Case) -> float | None:
         """When its user deleted the history while it waited for its outcome, for all that the log says."""

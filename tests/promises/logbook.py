@@ -18,13 +18,14 @@ class Logbook:
 
     `joined`: with questions whose draft waits; `first`: in a chat without any. `collected`: when, and whether it began
     a burst (`collecting`) or went on with one. `doubtful`: what may have been answered before the store was lost.
-    `outcomes`: how those were settled. By chat: when Telegram refused an answer for good. `owner_wrote`: when which
-    message was taken for the owner's. `erased`: when which `/delete_history` was carried out. A killed process takes
-    the lines with it that it had not written.
+    `refused`: when a rule of the owner's did. `outcomes`: how those were settled. By chat: when Telegram refused an
+    answer for good. `owner_wrote`: when which message was taken for the owner's. `erased`: when which `/delete_history`
+    was carried out. A killed process takes the lines with it that it had not written.
     """
 
     asked: dict[Message, list[float]] = field(default_factory=lambda: defaultdict(list))
     ignored: dict[Message, float] = field(default_factory=dict)
+    refused: dict[Message, float] = field(default_factory=dict)
     settled: dict[Message, float] = field(default_factory=dict)
     joined: set[Message] = field(default_factory=set)
     first: set[Message] = field(default_factory=set)
@@ -49,6 +50,8 @@ class Logbook:
                 self.collected.setdefault(message, (line.at, line.effect))
             case "deleted":
                 self.erased.setdefault(message, line.at)
+            case "paused" | "refused_person":
+                self.refused.setdefault(message, line.at)
             case "ignored_busy":
                 self.ignored.setdefault(message, line.at)
 

@@ -11,6 +11,8 @@ from tests.promises.texts import FAILURES
 
 SOON = 2.0
 """Seconds in which what is being sent arrives."""
+OVER = draft_phrases.over("ru")
+"""What the owner is told who decides too late."""
 REJECTED = draft_phrases.rejected("ru", "")[:10]
 AT_ONCE = {"paused", "denied", "day_limit"}
 """Silences of questions that were never asked of a model: nobody is busy because of one."""
@@ -30,8 +32,11 @@ class Owned:
 
         `unlogged`: even if the log does not say so, as something was out of order then.
         """
+        refused_at = self._book.refused.get((question.chat, question.message_id))
         for act in self._part.acts:
-            kind = silence(act, question, self._settings)
+            kind = silence(act, question, self._settings, refused_at)
+            if kind == "paused" and self._is_overtaken(question, act):
+                kind = "taken_over"
             if kind and (never_asked or kind not in AT_ONCE) and self._has_worked(kind, act, question, unlogged):
                 return kind, min(act.done_at, max(act.at, question.asked_at) + NOTICED)
         if never_asked:
@@ -52,9 +57,22 @@ class Owned:
         follower = self._follower(question)
         return found | (self._settled_as(follower) if follower else set())
 
+    def _is_overtaken(self, question: Asked, act: Act) -> bool:
+        """Whether the owner wrote before, and it was fetched only when the question had been asked of a model."""
+        return self._book.owner_wrote.get(act.number, 0.0) > self._taken_up_at(question)
+
+    def _taken_up_at(self, question: Asked) -> float:
+        """When; after a gap in the updates it was in another order than that of the messages."""
+        return min(self._book.asked.get((question.chat, question.message_id), ()), default=question.asked_at)
+
+    def _place(self, question: Asked) -> tuple[float, int]:
+        return self._taken_up_at(question), question.message_id
+
     def _follower(self, question: Asked) -> Asked | None:
         """The question that it was joined with, if it was."""
-        for later in (q for q in self._asked if q.chat == question.chat and q.message_id > question.message_id):
+        place = self._place(question)
+        later_ones = (q for q in self._asked if q.chat == question.chat and self._place(q) > place)
+        for later in sorted(later_ones, key=self._place):
             key = later.chat, later.message_id
             if key in self._book.joined:
                 return later
@@ -67,7 +85,7 @@ class Owned:
         if question.chat not in self._account.approving:
             return None
         seen = [draft for draft in self._part.drafts if question.name in draft.questions]
-        said = {act.number for act in self._part.acts if act.what != "reject" and act.said}
+        said = {act.number for act in self._part.acts if act.what != "reject" and act.said not in ("", OVER)}
         undecided = [draft for draft in seen if self._account.expired == "drop" and said.isdisjoint(draft.decisions)]
         if "expired" not in self._settled_as(question) and not undecided:
             return None

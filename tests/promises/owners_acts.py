@@ -8,14 +8,17 @@ PATIENCE = 15.0
 """Seconds beyond the deadline after which a user asks again whatever has become of the question."""
 
 
-def silence(act: Act, question: Asked, settings: Settings) -> str:
-    """What the question's silence is called if the act explains it, else nothing."""
+def silence(act: Act, question: Asked, settings: Settings, refused_at: float | None = None) -> str:
+    """What the question's silence is called if the act explains it, else nothing.
+
+    `refused_at`: when it was refused, which may be long after it was asked.
+    """
     if act.what == "reject":
         return "rejected" if question.name in act.questions else ""
     if act.chat not in (None, question.chat):
         return ""
     later = act.number > question.message_id and act.at < question.asked_at + settings.deadline + PATIENCE
-    within = act.at <= question.asked_at <= act.back_at
+    within = any(at is not None and act.at <= at <= act.back_at for at in (question.asked_at, refused_at))
     just_after = question.asked_at <= act.at + settings.owner_pause + WHOLE_SECONDS
     kinds = {
         "wrote": "taken_over" if later else "paused" if just_after else "",

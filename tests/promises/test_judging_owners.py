@@ -155,6 +155,38 @@ def test_a_message_without_the_prefix_expires_likewise() -> None:
     assert judge(History((*known[:2], *logged, *settled(5, "answered")))).faults == ["lost: 1.2.5 вопрос 5"]
 
 
+def test_a_decision_that_came_too_late_is_none(make_owned) -> None:
+    question = a_question(5, 100)
+    late = did("approve", 102, 10, None, said=draft_phrases.over("ru"))
+    known = {"approving": [ANNA], "drafts": [a_draft(9, question, decisions=(10,))]}
+    assert make_owned([question], [late], **known).explain(question, never_asked=False, counted=0)[0] == "expired"
+
+
+def test_a_question_that_was_asked_before_a_pause_and_fetched_during_it_may_be_refused(make_owned) -> None:
+    question, pause = a_question(5, 100), did("pause", 102, 6, back_from=110, back_at=112)
+    for refused_at, explained in ((101, None), (103, "paused"), (113, None)):
+        owned = make_owned([question], [pause], log=[Logged(USER, ANNA, 5, "paused", refused_at)])
+        found = owned.explain(question, never_asked=True, counted=0)
+        assert (found and found[0]) == explained
+
+
+def test_a_message_without_the_prefix_may_be_cancelled_without_a_line_if_something_was_out_of_order() -> None:
+    piece = Asked(USER, ANNA, 5, 5, "1.2.5.0", "вопрос 5", 95.0, is_piece=True)
+    known = (Account(USER, True, 4), piece, Logged(USER, ANNA, 5, "collecting", 95.1), did("cancel", 96.0, 6))
+    assert judge(History(known)).faults == ["lost: 1.2.5 вопрос 5"]
+    assert judge(History((*known, Disturbance("kill", USER, 96, 97, USER)))).faults == []
+
+
+def test_an_owner_whose_message_is_fetched_after_a_later_question_takes_over_all_the_same() -> None:
+    first, second = a_question(5, 95.0), a_question(8, 100.0)
+    logged = (Logged(USER, ANNA, 8, "asked", 100.1), Logged(USER, ANNA, 5, "joined", 101.0))
+    known = (Settings(owner_pause=600), Account(USER, True, 4, (ANNA,), "drop"), first, second, *logged)
+    act = did("wrote", 97.0, 6)
+    over = (Logged(USER, ANNA, 6, "owner_took_over", 101.1), *settled(5, "owner_took_over"))
+    assert judge(History((*known, act, *over))).faults == []
+    assert judge(History((*known, act))).faults == ["lost: 1.2.5 вопрос 5", "lost: 1.2.8 вопрос 8"]
+
+
 def test_what_has_expired_may_be_erased_later_with_its_request(make_owned) -> None:
     piece = Asked(USER, ANNA, 5, 5, "1.2.5.0", "вопрос 5", 100.0, is_piece=True)
     known = (Account(USER, True, 4, (ANNA,), "drop"), piece, Logged(USER, ANNA, 5, "collecting", 100.1))

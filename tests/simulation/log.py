@@ -12,7 +12,8 @@ from structlog.typing import EventDict, WrappedLogger
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.processes import PROCESS
 
-LEAST = logging.INFO
+ALWAYS = "message.received"
+"""Logged at the level DEBUG where one chat has many, and known to the judge all the same."""
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Log:
         before = structlog.get_config()
         structlog.configure(
             processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, self._take],
-            wrapper_class=structlog.make_filtering_bound_logger(LEAST),
+            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
             cache_logger_on_first_use=False,
         )
         handler = _Handler(self)
@@ -46,7 +47,9 @@ class Log:
             root.handlers = handlers
             structlog.configure(**before)
 
-    def _take(self, _: WrappedLogger, __: str, line: EventDict) -> NoReturn:
+    def _take(self, _: WrappedLogger, level: str, line: EventDict) -> NoReturn:
+        if level == "debug" and line["event"] != ALWAYS:
+            raise structlog.DropEvent
         process = PROCESS.get()
         error = line.pop("exc_info", None)
         if error:
