@@ -10,7 +10,7 @@ from typing import Protocol
 
 from edge.sandbox.message_box import MessageBox, StoredMessage
 from edge.sandbox.state import Account
-from edge.userbot.chat_tokens import NO_TOPIC, ChatToken
+from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.driving.outbox import random_id
 from events import subjects
 from tests.chaos.edges import Edge
@@ -18,7 +18,7 @@ from tests.chaos.world import World
 from tests.promises import outcomes as promised
 from tests.promises.history import FOR_EVER, USER, Asked, Erased, Sent
 from tests.promises.history import Break as BreakLine
-from tests.promises.in_chats import sent
+from tests.promises.in_chats import sent, topic_of
 from tests.promises.texts import DELETED
 
 PUSHY = 0.1
@@ -335,8 +335,3 @@ def box_of(world: World, where: Question | Break, viewer: Account | None = None)
 
 def _is_of_account(message: StoredMessage, where: Question | Break) -> bool:
     return message.sender_id == where.edge.account.id and topic_of(message) == ChatToken.parse(where.group).topic
-
-
-def topic_of(message: StoredMessage) -> int:
-    """The topic that a message in a group is in."""
-    return message.top_id or NO_TOPIC if message.in_topic else NO_TOPIC

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from edge.sandbox.message_box import StoredMessage
 from edge.userbot.chat.record import ChatRecord
+from edge.userbot.chat_tokens import NO_TOPIC
 from tests.promises.history import Record, Sent
 
 
@@ -14,6 +15,11 @@ def sent(
     for one in messages:
         edited = None if one.edited is None else one.edited - ahead
         yield Sent(account, chat, one.id, one.text, one.date - ahead, one.reply_to, edited, about.get(one.id, ""))
+
+
+def topic_of(message: StoredMessage) -> int:
+    """The topic that a message in a group is in."""
+    return message.top_id or NO_TOPIC if message.in_topic else NO_TOPIC
 
 
 def record_line(account: str, chat: str, record: ChatRecord | None) -> Record:

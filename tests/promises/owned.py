@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from edge.userbot import draft_phrases
 from tests.promises.history import FOR_EVER, Act, Asked, Draft
 from tests.promises.of_account import NOTICED, OfAccount
-from tests.promises.owners_acts import holds_at, silence
+from tests.promises.owners_acts import WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
 from tests.promises.texts import FAILURES
 
@@ -125,11 +125,11 @@ class Owned:
             yield "answered without approval"
 
     def _held(self, act: Act, question: Asked) -> bool:
-        return act.chat in (None, question.chat) and holds_at(act, question.asked_at)
+        return concerns(act, question) and holds_at(act, question.asked_at)
 
     def _taken_in(self, act: Act, question: Asked) -> float:
         """When the userbot knew that the question is to have no answer, FOR_EVER if it is to have one."""
-        if act.chat not in (None, question.chat) or act.number < question.message_id:
+        if act.chat not in (None, question.chat) or not is_later(act, question, -WHOLE_SECONDS):
             return FOR_EVER
         if act.what == "wrote":
             return self._book.owner_wrote.get(act.number, FOR_EVER)

@@ -15,9 +15,9 @@ def silence(act: Act, question: Asked, settings: Settings, refused_at: float | N
     """
     if act.what == "reject":
         return "rejected" if question.name in act.questions else ""
-    if act.chat not in (None, question.chat):
+    if not concerns(act, question):
         return ""
-    later = act.number > question.message_id and act.at < question.asked_at + settings.deadline + PATIENCE
+    later = is_later(act, question, WHOLE_SECONDS) and act.at < question.asked_at + settings.deadline + PATIENCE
     within = any(at is not None and act.at <= at <= act.back_at for at in (question.asked_at, refused_at))
     just_after = question.asked_at <= act.at + settings.owner_pause + WHOLE_SECONDS
     kinds = {
@@ -27,6 +27,21 @@ def silence(act: Act, question: Asked, settings: Settings, refused_at: float | N
         "deny": "denied" if within else "",
     }
     return kinds.get(act.what, "")
+
+
+def concerns(act: Act, question: Asked) -> bool:
+    """Whether it is about the question's chat, about all chats, or denies who asks, wherever that is."""
+    return act.chat in (None, question.chat) or (act.what == "deny" and act.chat == question.writer)
+
+
+def is_later(act: Act, question: Asked, slack: float) -> bool:
+    """Whether it came after the question, for certain with a `slack` below 0.
+
+    A supergroup numbers its messages itself: what comes from elsewhere is compared with them by its date.
+    """
+    if question.writer and act.chat != question.chat:
+        return act.at + slack > question.asked_at
+    return act.number > question.message_id
 
 
 def holds_at(act: Act, moment: float) -> bool:

@@ -8,6 +8,7 @@ from tests.promises.case import Case
 from tests.promises.history import (
     USER,
     Account,
+    Act,
     Asked,
     Break,
     Disturbance,
@@ -16,10 +17,13 @@ from tests.promises.history import (
     Logged,
     Remark,
     Sent,
+    Settings,
 )
 from tests.promises.judge import Judge
 from tests.promises.judgement import judge
 from tests.promises.of_account import OfAccount
+from tests.promises.owned import Owned
+from tests.promises.owners_acts import silence
 from tests.promises.pieces import Pieces
 from tests.promises.remarks import heard
 
@@ -138,3 +142,39 @@ def test_a_remark_gets_no_reaction() -> None:
 )
 def test_what_concerns_another_message_does_not_concern_a_remark(line) -> None:
     assert list(heard(History((REMARK, line)))) == []
+
+
+def owned_by(asked: Asked, *acts: Act) -> Owned:
+    """The questions of an account whose owner did something; the question is answered, if it has a time for that."""
+    account = replace(ACCOUNT, owned=True, limit=9)
+    sent = [replace(answer(asked.message_id, chat=asked.chat), at=asked.answered_at)] if asked.answered_at else []
+    part = OfAccount(History((account, asked, *acts, *sent)), account)
+    return Owned(part, Pieces(part))
+
+
+DENIED = Act(USER, "deny", ANNA, 5.0, 90, done_at=6.0, back_from=20.0, back_at=21.0)
+
+
+def test_whom_the_owner_denies_is_silenced_in_groups_as_well_but_nobody_else_is_there() -> None:
+    by_anna, by_boris = question(10), question(10, writer=BORIS)
+    assert owned_by(by_anna, DENIED).explain(by_anna, never_asked=True, counted=0) == ("denied", 6.0)
+    assert owned_by(by_boris, DENIED).explain(by_boris, never_asked=True, counted=0) is None
+    paused = replace(DENIED, what="pause")
+    assert owned_by(by_anna, paused).explain(by_anna, never_asked=True, counted=0) is None
+
+
+def test_an_answer_in_a_group_despite_a_denial_of_who_asks_is_a_breach() -> None:
+    (wrong,) = owned_by(replace(question(10), answered_at=12.0), DENIED).wrongs()
+    assert "answered despite /deny" in wrong
+    assert list(owned_by(replace(question(10, writer=BORIS), answered_at=12.0), DENIED).wrongs()) == []
+
+
+@pytest.mark.parametrize(("at", "explains"), [(8.5, False), (9.5, True), (11.5, True)])
+def test_an_order_is_compared_with_a_group_s_messages_by_its_date_as_the_group_numbers_them_itself(
+    at, explains
+) -> None:
+    """Telegram's dates are whole seconds."""
+    cancelled = Act(USER, "cancel", None, at, 1, done_at=at + 1)
+    assert bool(silence(cancelled, question(10), Settings())) is explains
+    answered = replace(question(10), answered_at=20.0)
+    assert bool([*owned_by(answered, cancelled).wrongs()]) is (at > 11)

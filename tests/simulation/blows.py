@@ -10,7 +10,9 @@ from events.jetstream.connection import PUBLISH_TIMEOUT
 from events.transport import Channel
 from tests.promises.history import FOR_EVER, Disturbance, Flood
 from tests.simulation.edge_faults import EdgeFaults
+from tests.simulation.group_blows import GroupBlows
 from tests.simulation.plan import Blow
+from tests.simulation.talks import Talk
 from tests.simulation.world import TELEGRAM, World
 
 DOWN = 6.0
@@ -34,13 +36,17 @@ NOT_TAKEN = (16, 17, 32, 33)
 
 @dataclass
 class Blows:
-    """`noted`: what was out of order, for the judge; `floods`: how long Telegram told whom to wait."""
+    """`noted`: what was out of order, for the judge; `floods`: how long Telegram told whom to wait.
+
+    `talk`: of the group that there is.
+    """
 
     world: World
     chance: Random
     at_edges: EdgeFaults
     noted: list[Disturbance] = field(default_factory=list)
     floods: list[Flood] = field(default_factory=list)
+    talk: Talk | None = None
     _emptied: dict[str, list[float]] = field(default_factory=dict)
     """By edge: when its store was emptied for the first time, and when the last one was taken up."""
 
@@ -48,8 +54,14 @@ class Blows:
         if blow.what.startswith("edge_"):
             self._note(blow.what.removeprefix("edge_"), "telegram", 0, blow.whom)
             self.at_edges.strike(blow.what, blow.whom, blow.size)
+        elif blow.what.startswith("group_"):
+            self.group.strike(blow.what.removeprefix("group_"), blow.size)
         else:
             getattr(self, f"_{blow.what}")(blow.whom, blow.size)
+
+    @property
+    def group(self) -> GroupBlows:
+        return GroupBlows(self.world, self.talk, self._note)
 
     # --- NATS
 
@@ -124,11 +136,16 @@ class Blows:
 
     def _look_for_watermarks(self) -> None:
         for edge, known in self._emptied.items():
-            subject = f"$KV.{subjects.TELEGRAM_BUCKET}.{self._caller(edge)}"
-            if known[1] == FOR_EVER and any(self.world.stored(f"KV_{subjects.TELEGRAM_BUCKET}", subject)):
+            if known[1] == FOR_EVER and self._is_taken_up(edge):
                 known[1] = self.world.loop.time()
         if self.is_under_way:
             self._later(TAKEN_UP, self._look_for_watermarks)
+
+    def _is_taken_up(self, edge: str) -> bool:
+        """Whether it is stored how far the changes were taken in, of the account and of its group."""
+        subject = f"$KV.{subjects.TELEGRAM_BUCKET}.{self._caller(edge)}"
+        stored = [found for found, _ in self.world.stored(f"KV_{subjects.TELEGRAM_BUCKET}", subject)]
+        return subject in stored and (not self.talk or self.talk.edge != edge or self.group.is_followed)
 
     @property
     def is_under_way(self) -> bool:

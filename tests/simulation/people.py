@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from random import Random
+from typing import TYPE_CHECKING
 
 from edge.sandbox.state import Account
 from tests.simulation.owners import Owner
@@ -9,11 +10,15 @@ from tests.simulation.plan import APPROVING, Plan, Saying
 from tests.simulation.program import Program
 from tests.simulation.world import World
 
+if TYPE_CHECKING:
+    from tests.simulation.talks import Talk
+
 
 @dataclass
 class Asked:
     """A question: `message_id` in the box of the edge's account, `own_id` in its user's. `piece`: without the prefix.
 
+    `group`: the token of the group or topic in which it was asked, empty: in private.
     `text`: unlike that of any other. `edited`: its later text. Times in seconds of the loop.
     """
 
@@ -26,6 +31,12 @@ class Asked:
     piece: bool = False
     edited: str = ""
     deleted_at: float | None = None
+    group: str = ""
+
+    @property
+    def chat(self) -> str:
+        """Its token."""
+        return self.group or str(self.user)
 
 
 @dataclass(frozen=True)
@@ -35,11 +46,20 @@ class Command:
     message_id: int
     own_id: int
     at: float
+    group: str = ""
+
+    @property
+    def chat(self) -> str:
+        """Its token."""
+        return self.group or str(self.user)
 
 
 @dataclass
 class People:
-    """`asked`, oldest first; `wiped`: when who told which edge to delete the history; `owners`: of users' accounts."""
+    """`asked`, oldest first; `wiped`: when who told which edge to delete the history; `owners`: of users' accounts.
+
+    `talk`: what is said in the group of a user's account, if it has one.
+    """
 
     world: World
     plan: Plan
@@ -50,6 +70,7 @@ class People:
     owners: dict[str, Owner] = field(default_factory=dict)
     program: Program | None = None
     """One that asks over RabbitMQ."""
+    talk: "Talk | None" = None
 
     def invite(self) -> None:
         self.program = Program(self.world, self.plan.codec) if self.plan.codec else None
@@ -76,7 +97,9 @@ class People:
     def do(self, saying: Saying) -> None:
         user = self.users[saying.user]
         what = saying.what.removeprefix("owner_")
-        if what == saying.what:
+        if saying.what.startswith("group_"):
+            getattr(self.talk, saying.what.removeprefix("group_"))(user)
+        elif what == saying.what:
             getattr(self, f"_{what}")(saying.edge, user)
         elif owner := self.owners.get(saying.edge):
             getattr(owner, what)(user)
@@ -96,17 +119,19 @@ class People:
         self.asked.append(Asked(edge, user.id, theirs.id, sent.id, text, now, piece=not prefix))
 
     def _edit(self, edge: str, user: Account) -> None:
-        if piece := self._last_piece(edge, user):
+        if piece := self.last_piece(edge, user):
             piece.edited = f"{piece.text} (правка)"
             self.world.telegram.edit(user.id, piece.own_id, piece.edited)
 
     def _delete(self, edge: str, user: Account) -> None:
-        if piece := self._last_piece(edge, user):
+        if piece := self.last_piece(edge, user):
             piece.deleted_at = self.world.loop.time()
             self.world.telegram.delete(user.id, piece.own_id)
 
-    def _last_piece(self, edge: str, user: Account) -> Asked | None:
+    def last_piece(self, edge: str, user: Account, *, in_group: bool = False) -> Asked | None:
+        """Return the newest that the user has written, in private or in the group, if it can be changed."""
         known = [one for one in self.asked if (one.edge, one.user) == (edge, user.id) and one.piece]
+        known = [one for one in known if bool(one.group) == in_group]
         return known[-1] if known and known[-1].deleted_at is None and not known[-1].edited else None
 
     def _delete_history(self, edge: str, user: Account) -> None:

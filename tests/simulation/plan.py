@@ -122,6 +122,7 @@ class Plan:
     """`chances`: of the order of everything. `settings`: of the userbots.
 
     `codec`: of another program that asks over RabbitMQ and of its bridge, empty: there is none. `posted`: what it asks.
+    `group`: the kind of the group in which the user's account is, likewise.
     """
 
     seed: int
@@ -135,6 +136,7 @@ class Plan:
     crashes: tuple[Crash, ...]
     codec: str = ""
     posted: tuple[Posted, ...] = ()
+    group: str = ""
 
     @property
     def processes(self) -> list[str]:
@@ -160,6 +162,8 @@ class Plan:
 
 def drawn(seed: int) -> Plan:
     """Return the plan of a seed."""
+    from tests.simulation.grouping import with_group  # it needs this module
+
     chance = Random(f"plan {seed}")
     edges = chance.choice((("userbot",), ("userbot",), ("userbot", "bot"), ("bot",)))
     rabbitmq, twin, owner = chance.random() < 0.35, chance.random() < 0.3, chance.random() < 0.3
@@ -173,7 +177,7 @@ def drawn(seed: int) -> Plan:
     blows += [Blow(*one) for one in edge_blows.drawn(seed, edges, SAID_UNTIL)]
     crashes = [_crash(chance, plan) for _ in range(chance.randint(*CRASHES))]
     plan = replace(plan, sayings=sayings, blows=tuple(blows), crashes=tuple(crashes))
-    return _with_program(plan, Random(f"program {seed}"))
+    return with_group(_with_program(plan, Random(f"program {seed}")))
 
 
 def _with_program(plan: Plan, chance: Random) -> Plan:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.simulation.people import People
 from tests.simulation.plan import ENDING, RUNNING, SAID_UNTIL, STARTING, Plan
 from tests.simulation.processes import SimulatedTask
 from tests.simulation.registers import Registers
+from tests.simulation.talks import gather
 from tests.simulation.telling import all_rest, history_of
 from tests.simulation.world import World, world
 
@@ -87,7 +89,8 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
 async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
     plan = people.plan
     people.invite()
-    made.populate(plan, people.approving)
+    made.populate(plan, people.approving, partial(gather, people))
+    blows.talk = people.talk
     people.watch()
     made.loop.after_step = crashes.after_step
     for crash in crashes.of(STARTING):
@@ -95,6 +98,7 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     for process in made.processes.values():
         process.start()
     await _until(lambda: all(made.log.has(edge, "userbot.ready") for edge in plan.edges), READY)
+    await _until(lambda: blows.group.is_followed, READY)
     _schedule(plan, made, people, blows, crashes)
     if people.program:
         people.program.begin(plan.posted)

@@ -37,6 +37,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
     edges = tuple(edge for edge in plan.edges if edge in used or edge == plan.edges[0])
     if len(edges) < len(plan.edges):
         yield replace(plan, edges=edges)
+    if plan.group and not any("group" in one.what for one in (*plan.sayings, *plan.blows)):
+        yield replace(plan, group="")
     if plan.rabbitmq:
         yield replace(plan, rabbitmq=False)
     if plan.codec and not plan.posted:

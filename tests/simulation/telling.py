@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from edge.sandbox.message_box import StoredMessage
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json
+from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.driving.outbox import random_id
 from edge.userbot.rules import DEFAULTS
 from events import subjects
@@ -53,8 +55,9 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
             Account(edge, owned=True, limit=PLENTY, approving=approving, hourly=PLENTY, sees_deletions=edge == USER),
             Refused(edge, blows.at_edges.refused(edge)),
             *asked,
+            *(people.talk.lines() if people.talk and people.talk.edge == edge else ()),
         ]
-        lines += [*_sent(world, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]
+        lines += [*_sent(world, people, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]
         lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
     return History((*lines, *(people.program.lines() if people.program else ()), *_processes(world)))
 
@@ -66,7 +69,7 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
         records = dict(_read_records(world, edge))
         seen = {(chat, message) for chat, record in records.items() for message in (record.seen if record else ())}
         asked = [one for one in people.asked if one.edge == edge and one.at > emptied.get(edge, 0.0)]
-        if any((str(one.user), one.message_id) not in seen for one in asked if one.deleted_at is None):
+        if any((one.chat, one.message_id) not in seen for one in asked if one.deleted_at is None):
             return False
         if not all(record and rests(record) for record in records.values()):
             return False
@@ -77,44 +80,56 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
 
 def _asked(one: AskedThere, world: World, people: People) -> Asked:
     account = world.accounts[one.edge].id
-    request_id = f"{account}.{one.user}.{one.message_id}.0"
-    known = Asked(one.edge, str(one.user), one.message_id, one.own_id, request_id, one.text, one.at)
+    request_id = f"{account}.{one.chat}.{one.message_id}.0"
+    known = Asked(one.edge, one.chat, one.message_id, one.own_id, request_id, one.text, one.at)
+    known = replace(known, writer=str(one.user) if one.group else "")
     known = replace(known, is_piece=one.piece, changed=one.edited, deleted_at=one.deleted_at)
     if owner := people.owners.get(one.edge):
         (text,) = QUESTION.findall(one.text)
         known = replace(known, replacements=tuple(owner.replacements.get(text, ())))
-    ends = outcomes(known, [message for message in _got(world, one.edge, one.user, {}) if message.id > one.own_id])
+    ends = outcomes(
+        known, [message for message in _got(world, people, one.edge, one.chat, {}) if message.id > one.own_id]
+    )
     return replace(known, answered_at=min((end.edited_at or end.at for end in ends), default=None))
 
 
-def _sent(world: World, edge: str, asked: list[Asked]) -> Iterator[Line]:
+def _sent(world: World, people: People, edge: str, asked: list[Asked]) -> Iterator[Line]:
     about = {}
     for question in asked:
         for part in ("thinking", "failure"):
             own = world.telegram.state.sent.get((world.accounts[edge].id, random_id(question.request_id, part)))
-            box = world.telegram.state.accounts[int(question.chat)].box
-            if copy := box.copy_of(world.accounts[edge].box.messages.get(own or 0)):
-                about[copy.id] = question.request_id
-    for chat in dict.fromkeys(question.chat for question in asked):
-        yield from _got(world, edge, int(chat), about)
+            if copy := _copy(world, edge, question, own or 0):
+                about[question.chat, copy.id] = question.request_id
+    talked = people.talk.chats if people.talk and people.talk.edge == edge else ()
+    for chat in dict.fromkeys((*(question.chat for question in asked), *talked)):
+        yield from _got(world, people, edge, chat, about)
 
 
-def _got(world: World, edge: str, user: int, about: dict[int, str]) -> list[Sent]:
-    """What the user has from the account, oldest first."""
-    came, changed = world.watching.came, world.watching.changed
-    found = [m for m in world.telegram.messages(user, world.accounts[edge].id) if not m.out]
+def _copy(world: World, edge: str, question: Asked, sent: int) -> StoredMessage | None:
+    """The message for who asks that was sent by the account."""
+    state, peer = world.telegram.state, ChatToken.parse(question.chat).peer
+    mine = state.chat_box(world.accounts[edge], peer).messages.get(sent)
+    return state.chat_box(state.accounts[int(question.writer or question.chat)], peer).copy_of(mine)
+
+
+def _got(world: World, people: People, edge: str, chat: str, about: dict[tuple[str, int], str]) -> list[Sent]:
+    """What there is from the account, for a user or in a group, oldest first."""
+    came, changed, owner = world.watching.came, world.watching.changed, ChatToken.parse(chat).peer
+    if people.talk and chat in people.talk.chats:
+        found = people.talk.got(chat)
+    else:
+        found = [one for one in world.telegram.messages(owner, world.accounts[edge].id) if not one.out]
     return [
-        Sent(
-            edge, str(user), m.id, m.text, came[user, m.id], m.reply_to, changed.get((user, m.id)), about.get(m.id, "")
-        )
+        Sent(edge, chat, m.id, m.text, came[key], m.reply_to, changed.get(key), about.get((chat, m.id), ""))
         for m in found
+        if (key := (owner, m.id))
     ]
 
 
 def _erased(people: People, edge: str) -> Iterator[Line]:
     for one in people.wiped:
         if one.edge == edge:
-            yield Erased(edge, str(one.user), one.message_id, one.own_id, one.at)
+            yield Erased(edge, one.chat, one.message_id, one.own_id, one.at)
 
 
 def _owners(people: People, edge: str, asked: list[Asked]) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from tests.simulation.loop import SimulationLoop
 
 @dataclass
 class Watching:
-    """`came` and `changed`, by user and message: seconds of the loop."""
+    """`came` and `changed`, by user or supergroup, and message: seconds of the loop."""
 
     telegram: Sandbox
     loop: SimulationLoop
@@ -28,10 +28,11 @@ class Watching:
         connections.notify = look_and_notify  # type: ignore[method-assign]
 
     def _look(self) -> None:
-        now = self.loop.time()
-        for account in self.telegram.state.accounts.values():
-            for id_, message in account.box.messages.items():
-                key = account.id, id_
+        now, state = self.loop.time(), self.telegram.state
+        boxes = [(one.id, one.box) for one in (*state.accounts.values(), *state.groups.values()) if one.box]
+        for owner, box in boxes:
+            for id_, message in box.messages.items():
+                key = owner, id_
                 if key not in self._texts:
                     self.came[key] = now
                 elif self._texts[key] != message.text:

@@ -134,6 +134,8 @@ class World:
     accounts: dict[str, Account] = field(default_factory=dict)
     """By the names of their edges."""
     on_crash: Callable[[SimulatedProcess], None] = lambda _process: None
+    nats_emptied_at: float = 0.0
+    """For the last time."""
     _nats_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rabbitmq_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _doing: "dict[asyncio.Task[None], None]" = field(default_factory=dict)
@@ -142,7 +144,6 @@ class World:
         self.processes[name] = Supervised(name, run, self)
 
     def add_userbot(self, name: str, account: Account, settings: dict[str, str]) -> None:
-        self.accounts[name] = account
         own = {"session": session_string(self.telegram, account, self.chance)}
         self.add(name, _program(userbot.main, UserbotSettings, COMMON | own | settings))
 
@@ -152,15 +153,19 @@ class World:
     def add_bridge(self, name: str, settings: dict[str, str]) -> None:
         self.add(name, _program(bridge.main, BridgeSettings, COMMON | settings))
 
-    def populate(self, plan: Plan, approving: Sequence[Account]) -> None:
-        """Add the accounts and processes of a plan. `approving`: whose answers need the owner's approval."""
+    def populate(self, plan: Plan, approving: Sequence[Account], gather: Callable[[str], dict[str, str]]) -> None:
+        """Add the accounts and processes of a plan. `approving`: whose answers need the owner's approval.
+
+        `gather`: put the account of an edge in the group of the plan, and return the settings for that.
+        """
         asking = {"approve_list": ",".join(str(user.id) for user in approving)}
         for name in plan.edges:
             bot = name == "bot"
             account = self.telegram.add_user(first_name=name, username=f"timokha_{name}", bot=bot)
             # A bot has no owner here.
             given = {name: value for name, value in plan.settings if not (bot and name.startswith("approve"))}
-            self.add_userbot(name, account, given | ({} if bot else asking))
+            self.accounts[name] = account
+            self.add_userbot(name, account, given | ({} if bot else asking | gather(name)))
         for name in ("generate-1", "generate-2"):
             self.add_generate(name, {"trigger": "jetstream"})
         if plan.rabbitmq:
@@ -198,6 +203,7 @@ class World:
     async def _empty_nats(self, emptied: Callable[[], None]) -> None:
         async with self._nats_lock:
             await self.nats.empty()
+        self.nats_emptied_at = self.loop.time()
         emptied()
 
     def kill_rabbitmq(self, down: float) -> None:
