@@ -202,6 +202,29 @@ def test_a_fault_of_ours_after_the_answer_was_sent_neither_repeats_nor_fails_it(
     virtual_places(story)
 
 
+def test_a_message_that_telegram_refuses_once_the_store_can_take_that_it_was_sent_stays_ours(
+    virtual_places, monkeypatch
+) -> None:
+    async def story(places) -> None:
+        edge, save = places.edge(), places.records.save
+
+        async def away(key: str, value: bytes, version: int | None) -> int:
+            if asyncio.current_task().get_name() == "driver 2":
+                raise TransportError("away")
+            return await save(key, value, version)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(places.records, "save", away)
+            await edge.says("Тимоха, раз", 7)
+            await places.telegram.count(1)
+            refused = places.telegram.before_send = Failing(Undeliverable("muted"))
+        await asyncio.sleep(MINUTE)
+        record = await edge.ports.chats.load("2")
+        assert (record.sent, record.current.thinking_id, refused.texts) == ((1001,), 1001, [])
+
+    virtual_places(story)
+
+
 @pytest.mark.parametrize("live", [False, True])
 def test_a_question_whose_failure_cant_even_be_told_is_dropped_and_the_next_one_taken_up(virtual_places, live) -> None:
     async def story(places) -> None:

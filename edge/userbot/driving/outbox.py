@@ -58,6 +58,8 @@ class Outbox:
         """Our messages that the chat's record knows: none of them is the one that is looked for."""
         self._failed = ""
         """The message that was tried last in vain: it may have been sent."""
+        self._accepted: tuple[str, SentMessage | None] = "", None
+        """The message that Telegram took last: it is asked for again if the store did not take that it was sent."""
 
     def check_before_next_send(self) -> None:
         """Look for the next message in the chat before it is sent: it may already be there."""
@@ -78,6 +80,8 @@ class Outbox:
         `key`, a request id, and `part` identify it. Raises MessengerError (FloodWaited, UnknownAnswer).
         """
         found, name, kind = None, f"{key} {part}", _kind(part)
+        if self._accepted[0] == name:
+            return self._accepted[1]
         try:
             if kind in self._to_check:
                 found = await self._find(message.text, reply_to, f"{name} in the chat")
@@ -104,11 +108,14 @@ class Outbox:
         # have been: a new notice is sent before a question's message that was not recorded.
         if found is None:
             self._to_check.discard(kind)
-        return None if sent is None else SentMessage(sent, message.text, reply_to or NO_MESSAGE)
+        if sent is None:
+            return None
+        self._accepted = name, SentMessage(sent, message.text, reply_to or NO_MESSAGE)
+        return self._accepted[1]
 
     def may_have_sent(self, key: str, part: str) -> bool:
         """Return whether this message may be in the chat: an earlier process or a failed try may have sent it."""
-        return _kind(part) in self._to_check or self._failed == f"{key} {part}"
+        return _kind(part) in self._to_check or f"{key} {part}" in (self._failed, self._accepted[0])
 
     async def withdraw(self, message_id: int) -> None:
         """Delete one of our messages, unless Telegram refuses that for good. Raises MessengerError."""
