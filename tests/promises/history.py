@@ -131,6 +131,15 @@ class Undeliverable:
 
 
 @dataclass(frozen=True)
+class LeftAlone:
+    """The log has that the account is silent in a group for a while, as it may not write there."""
+
+    account: str
+    chat: str
+    at: float
+
+
+@dataclass(frozen=True)
 class Disturbance:
     """Something was out of order.
 
@@ -311,6 +320,7 @@ Line = (
     | Logged
     | Settled
     | Undeliverable
+    | LeftAlone
     | Disturbance
     | Flood
     | Refused

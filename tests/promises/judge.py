@@ -9,6 +9,7 @@ from tests.promises.history import FOR_EVER, Asked, Erased
 from tests.promises.of_account import OfAccount
 from tests.promises.owned import AT_ONCE, Owned
 from tests.promises.pieces import Pieces
+from tests.promises.restrictions import Restrictions
 from tests.promises.texts import FAILURES
 from tests.promises.verdict import Verdict
 from tests.promises.waits import longest
@@ -26,6 +27,7 @@ class Judge:
         self.pieces = Pieces(part)
         self._owned = Owned(part, self.pieces) if part.account.owned else None
         self._faults = Faults(part)
+        self._restrictions = Restrictions(part)
         self._counted: Counter[str] = Counter()
         self._busy: dict[str, list[Case]] = {}
         self.kinds: list[tuple[Asked, str]] = []
@@ -70,9 +72,8 @@ class Judge:
         if kind := self.pieces.explain(case.question):
             case.silenced_at = case.question.asked_at if kind == "hour_limit" else case.settled_at
             return kind, ""
-        if erased_at := self._erased_at(case):
-            case.silenced_at = erased_at
-            return "erased", ""
+        if kind := self._cut_short(case):
+            return kind, ""
         # An emptied store, or a history deleted later, may have taken along that it was seen.
         untaken = not (case.asked or case.settled_at or case.question.name in self._part.published)
         if case.question.is_piece or self.pieces.is_collected(case.question):
@@ -91,6 +92,13 @@ class Judge:
         if self.pieces.was_left_behind(case.question):
             return "lost"
         return self._faults.silence(case) or self._owners_silence(case, untaken, unlogged=True) or "lost"
+
+    def _cut_short(self, case: Case) -> str:
+        """What the silence is called if its user erased the chat, or its group took no answer."""
+        if erased_at := self._erased_at(case):
+            case.silenced_at = erased_at
+            return "erased"
+        return self._restrictions.silence(case)
 
     def _erased_at(self, case: Case) -> float | None:
         """When its user deleted the history while it waited for its outcome, for all that the log says."""
@@ -139,3 +147,4 @@ class Judge:
             yield f"took its own messages for the owner's: {sorted(strangers)}"
         yield from self._owned.wrongs() if self._owned else ()
         yield from self.pieces.wrongs()
+        yield from self._restrictions.wrongs()

@@ -16,6 +16,7 @@ from tests.promises.history import (
     Erased,
     Flood,
     History,
+    LeftAlone,
     Malformed,
     Record,
     Refused,
@@ -36,6 +37,7 @@ class OfAccount:
         self.book = logbook(history, name)
         self.chronicle = Disturbances(list(history.of(Disturbance))).concerning(name)
         self.breaks = [one for one in history.of(Break) if one.account == name]
+        self.left_alone = [one for one in history.of(LeftAlone) if one.account == name]
         self.erased = [one for one in history.of(Erased) if one.account == name]
         self.acts = [one for one in history.of(Act) if one.account == name]
         self.drafts = [one for one in history.of(Draft) if one.account == name]

@@ -13,11 +13,14 @@ from tests.promises.history import (
     Break,
     Disturbance,
     History,
+    LeftAlone,
     Line,
     Logged,
     Remark,
     Sent,
     Settings,
+    Settled,
+    Undeliverable,
 )
 from tests.promises.judge import Judge
 from tests.promises.judgement import judge
@@ -178,3 +181,36 @@ def test_an_order_is_compared_with_a_group_s_messages_by_its_date_as_the_group_n
     assert bool(silence(cancelled, question(10), Settings())) is explains
     answered = replace(question(10), answered_at=20.0)
     assert bool([*owned_by(answered, cancelled).wrongs()]) is (at > 11)
+
+
+LEFT = LeftAlone(USER, GROUP, 20.0)
+MUTED = Disturbance("restricted", "group", 19.0, 25.0, USER)
+
+
+@pytest.mark.parametrize(
+    ("asked", "log", "kind"),
+    [
+        (question(30), (), "restricted"),
+        (question(30, chat=ANNA), (), "lost"),
+        (question(30, chat=TOPIC), (), "lost"),
+        (question(15), (), "lost"),
+        (question(15), (Settled(USER, GROUP, 15, "restricted", 20.0),), "restricted"),
+        (question(15), (Undeliverable(USER, GROUP, 20.0),), "undeliverable"),
+        (question(15), (Logged(USER, GROUP, 15, "asked", 15.1), Undeliverable(USER, GROUP, 20.0)), "restricted"),
+        (question(15), (Logged(USER, GROUP, 15, "asked", 15.1), Undeliverable(USER, GROUP, 18.0)), "undeliverable"),
+        (question(30), (Logged(USER, GROUP, 30, "asked", 30.1),), "lost"),
+    ],
+)
+def test_where_the_account_may_not_write_it_is_silent_about_what_it_did_not_take_up_or_could_not_send(
+    asked, log, kind
+) -> None:
+    verdict = judge(History((ACCOUNT, MUTED, LEFT, asked, *log))).verdicts[USER]
+    assert getattr(verdict, kind) == 1
+
+
+def test_a_group_is_left_alone_only_while_the_account_may_not_write_there() -> None:
+    told = f"{USER}: left alone for nothing: {GROUP}"
+    assert told not in judge(History((ACCOUNT, MUTED, LEFT))).faults
+    assert told in judge(History((ACCOUNT, MUTED, replace(LEFT, at=18.0)))).faults
+    assert told in judge(History((ACCOUNT, MUTED, replace(LEFT, at=36.0)))).faults
+    assert told not in judge(History((ACCOUNT, replace(MUTED, what="send_refused"), replace(LEFT, at=36.0)))).faults

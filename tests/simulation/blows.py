@@ -61,7 +61,7 @@ class Blows:
 
     @property
     def group(self) -> GroupBlows:
-        return GroupBlows(self.world, self.talk, self._note)
+        return GroupBlows(self.world, self.talk, self._note, self._note_flood)
 
     # --- NATS
 
@@ -206,8 +206,7 @@ class Blows:
 
     def _telegram_flood(self, whom: str, size: float) -> None:
         seconds = 1 + int(size * FLOOD)
-        self._note("flood", "telegram", seconds, whom)
-        self.floods.append(Flood(whom, seconds))
+        self._note_flood(whom, seconds)
         self.world.telegram.faults.flood_wait(self._caller(whom), seconds, method=self.chance.choice(METHODS))
 
     def _telegram_busy(self, whom: str, size: float) -> None:
@@ -259,6 +258,10 @@ class Blows:
     def _note(self, what: str, whom: str, seconds: float, account: str = "") -> None:
         now = self.world.loop.time()
         self.noted.append(Disturbance(what, whom, now, now + seconds, account))
+
+    def _note_flood(self, whom: str, seconds: float) -> None:
+        self._note("flood", "telegram", seconds, whom)
+        self.floods.append(Flood(whom, seconds))
 
     def _later(self, seconds: float, act: Callable[[], object]) -> None:
         self.world.loop.call_later(seconds, act)

@@ -30,6 +30,9 @@ BLOW_KINDS = {
     "group_too_long": 3,
     "group_history": 3,
     "group_stuck": 2,
+    "group_muted": 2,
+    "group_removed": 2,
+    "group_slow": 2,
 }
 BLOWS = (2, 4)
 TRIGGERS = "mentions,replies"

@@ -16,8 +16,9 @@ from edge.userbot.chat import own_messages
 from tests.promises.history import Asked, Update
 from tests.promises.jsonl import read
 from tests.promises.linearizable import OK
-from tests.simulation import edge_blows
+from tests.simulation import edge_blows, grouping
 from tests.simulation.edge_faults import EdgeFaults
+from tests.simulation.grouping import FORUM, PLAIN
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.nats.store import Store
 from tests.simulation.plan import Plan, drawn
@@ -251,6 +252,19 @@ def test_blows_at_an_edge_leave_the_rest_of_a_plan_as_it_is(monkeypatch: pytest.
 def test_every_blow_at_an_edge_can_be_struck() -> None:
     kinds = edge_blows.KINDS | edge_blows.OF_CHATS | edge_blows.OF_STATE
     assert [kind for kind in kinds if not hasattr(EdgeFaults, f"_{kind}")] == []
+
+
+def test_some_plans_have_a_group_with_all_that_is_said_there_and_others_are_as_without() -> None:
+    plans = [drawn(seed) for seed in range(1, 200)]
+    grouped = [plan for plan in plans if plan.group]
+    assert len(grouped) >= 30
+    assert {plan.group for plan in grouped} == {FORUM, PLAIN}
+    said = {saying.what for plan in grouped for saying in plan.sayings}
+    struck = {blow.what for plan in grouped for blow in plan.blows}
+    assert set(grouping.SAYINGS) <= said
+    assert set(grouping.BLOW_KINDS) <= struck
+    others = [one.what for plan in plans if not plan.group for one in (*plan.sayings, *plan.blows)]
+    assert not any("group" in what for what in others)
 
 
 def test_a_seed_replays_byte_for_byte_in_another_process_from_the_file_of_its_plan(tmp_path: Path) -> None:
