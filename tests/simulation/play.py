@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Any
-from unittest.mock import patch
-
-import click
 
 from tests.promises.history import History
 from tests.simulation.await_sites import Site
 from tests.simulation.blows import Blows
-from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.crashes import Crashes
 from tests.simulation.determinism import determined
 from tests.simulation.edge_faults import EdgeFaults
@@ -75,10 +70,9 @@ def play(plan: Plan, *, look: Look | None = None) -> Played:
 async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look | None) -> Played:
     async with world(loop, chance) as made:
         registers = Registers(made.nats.store)
-        at_brokers = BrokerFaults(made)
-        with made.log.taken(), registers.recorded(), at_brokers.at_work():
+        with made.log.taken(), registers.recorded():
             people = People(made, plan, chance)
-            blows = Blows(made, chance, EdgeFaults(made, people), at_brokers)
+            blows = Blows(made, chance, EdgeFaults(made, people))
             crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
             made.on_crash = crashes.note
             broken = ""
@@ -159,18 +153,14 @@ async def _until(holds: Any, most: float, *, fails: bool = True) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What crashed is collected unfinished: Python would tell of each of its coroutines, and `timokha setup` prints."""
+    """What crashed is collected unfinished: Python would tell of each of its coroutines."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     collects = gc.isenabled()
     gc.disable()
     try:
-        with patch.object(click, "echo", lambda _: None), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            try:
-                yield
-            finally:
-                gc.collect()
+        yield
     finally:
+        gc.collect()
         sys.unraisablehook = hook
         if collects:
             gc.enable()

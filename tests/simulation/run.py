@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+from events.errors import TransportUnreachable
 from tests.promises.jsonl import write
 from tests.promises.judgement import judge
 from tests.simulation.await_sites import sites
@@ -26,6 +27,8 @@ from tests.simulation.shrinking import shrunk
 SEEDS = 300
 CHUNK = 20
 """Seeds that a process of Python plays before the next one takes over: what crashed in them is never freed."""
+AWAY = TransportUnreachable.__name__
+"""What a process ends with by itself if a server is away when it starts."""
 SHRUNK = 10
 """Failing seeds that are shrunk, unless SIM_SHRUNK says another number."""
 
@@ -119,11 +122,17 @@ def breaches_of(played: Played) -> list[str]:
     found += [
         f"error: {line['event']} {line.get('error', '')} {line['traceback']}" for line in played.log if _is_bug(line)
     ]
+    found += [f"ended: {line['process']} with {line['error']}" for line in played.log if _is_end_by_fault(line)]
     return found + judge(played.history).faults
 
 
 def _is_bug(line: dict[str, object]) -> bool:
     return "traceback" in line or line["event"] == "library.asyncio"
+
+
+def _is_end_by_fault(line: dict[str, object]) -> bool:
+    """Return whether a process has ended with an error. That a server is away when it starts is no fault of it."""
+    return line["event"] == "process.ended" and bool(line["error"]) and not str(line["error"]).startswith(AWAY)
 
 
 def _outcome(plan: Plan, played: Played) -> Outcome:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.simulation.plan import Plan
+from tests.simulation.plan import APPROVING, Plan
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
@@ -49,9 +49,11 @@ def can_find(fault: Fault, plan: Plan) -> bool:
     has = {
         "rabbitmq": plan.rabbitmq,
         "twin": "triggers" in settings,
-        "owner": any(saying.what == "owner" for saying in plan.sayings),
+        "owner": any(saying.what.startswith("owner_") for saying in plan.sayings),
         "bot": "bot" in plan.edges,
         "live": settings["live"],
+        "program": bool(plan.codec),
+        "approve": APPROVING in plan.settings,
         **{f"when_busy={kind}": settings["when_busy"] == kind for kind in ("ignore", "queue")},
     }
     sayings = {saying.what for saying in plan.sayings}

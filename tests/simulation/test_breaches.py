@@ -1,0 +1,28 @@
+"""What no process may ever do is a breach, whatever the history says."""
+
+from collections import Counter
+from typing import Any
+
+from tests.promises.history import History
+from tests.simulation.play import Played
+from tests.simulation.run import breaches_of
+
+
+def breaches(**line: Any) -> list[str]:
+    """Return those of a run in which nothing but the line was logged."""
+    return breaches_of(Played(History(()), Counter(), [{"time": 1.0, "process": "bridge", **line}], "", 0, 1.0))
+
+
+def test_a_process_that_ends_with_an_error_is_a_breach() -> None:
+    error = "TransportError: 1.2.3.0:completed could not be settled"
+    assert breaches(event="process.ended", error=error) == [f"ended: bridge with {error}"]
+
+
+def test_one_that_ends_as_told_or_whose_server_is_away_when_it_starts_breaks_nothing() -> None:
+    assert breaches(event="process.ended", error="") == []
+    assert breaches(event="process.ended", error="TransportUnreachable: NATS server could not be reached") == []
+
+
+def test_a_traceback_is_a_breach() -> None:
+    assert breaches(event="driver.fault", error="", traceback="KeyError(1)") == ["error: driver.fault  KeyError(1)"]
+    assert breaches(event="driver.again", error="TimeoutError") == []
