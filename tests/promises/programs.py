@@ -77,7 +77,7 @@ class _Known:
         failed = bool(replies) and not replies[0].text
         due = request.expected in (REFUSED, DEAD) or (request.expected == ANSWERED and failed)
         is_there = request.request_id in self.dead
-        if is_there and not due and (replies or request.expected != ANSWERED):
+        if is_there and not due and (replies or request.expected != ANSWERED) and not self._was_given_up(request):
             yield "a dead letter of what was not refused"
         if due and not is_there and request.confirmed_at is not None and not self._is_lost(request, letter=True):
             yield "refused without a dead letter"
@@ -86,7 +86,14 @@ class _Known:
         """Something that it goes through was out of order for as long as it allowed, or took it away."""
         least = request.deadline - 2 * SLACK
         long = self._chronicle.longest(request.at, reply.at, whom=ON_THE_WAY, slack=SLACK) >= least
-        return long or any(noted.touches(request.at, reply.at) for noted in self._chronicle.of("deleted_stream"))
+        taken_away = any(noted.touches(request.at, reply.at) for noted in self._chronicle.of("deleted_stream"))
+        return long or taken_away or self._was_given_up(request)
+
+    def _was_given_up(self, request: Posted) -> bool:
+        """RabbitMQ has dead-lettered what waited in its queue."""
+        end = request.at + request.deadline
+        given_up = self._chronicle.of("given_up")
+        return any(noted.whom == request.queue and noted.touches(request.at, end) for noted in given_up)
 
     def _is_lost(self, request: Posted, *, letter: bool = False) -> bool:
         """Whether what a broker had of it went with a store, a stream or a queue.

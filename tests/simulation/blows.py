@@ -9,6 +9,7 @@ from events import subjects
 from events.jetstream.connection import PUBLISH_TIMEOUT
 from events.transport import Channel
 from tests.promises.history import FOR_EVER, Disturbance, Flood
+from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.group_blows import GroupBlows
 from tests.simulation.plan import Blow
@@ -44,11 +45,15 @@ class Blows:
     world: World
     chance: Random
     at_edges: EdgeFaults
+    at_brokers: BrokerFaults
     noted: list[Disturbance] = field(default_factory=list)
     floods: list[Flood] = field(default_factory=list)
     talk: Talk | None = None
     _emptied: dict[str, list[float]] = field(default_factory=dict)
     """By edge: when its store was emptied for the first time, and when the last one was taken up."""
+
+    def __post_init__(self) -> None:
+        self.at_brokers.note = self._note
 
     def strike(self, blow: Blow) -> None:
         if blow.what.startswith("edge_"):
@@ -56,6 +61,8 @@ class Blows:
             self.at_edges.strike(blow.what, blow.whom, blow.size)
         elif blow.what.startswith("group_"):
             self.group.strike(blow.what.removeprefix("group_"), blow.size)
+        elif blow.what.startswith("broker_"):
+            self.at_brokers.strike(blow.what, blow.size)
         else:
             getattr(self, f"_{blow.what}")(blow.whom, blow.size)
 

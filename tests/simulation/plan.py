@@ -7,7 +7,7 @@ from functools import cache
 from random import Random
 from typing import Any, Self
 
-from tests.simulation import edge_blows
+from tests.simulation import broker_blows, edge_blows
 from tests.simulation.await_sites import Site, sites
 from tests.simulation.reached import share
 from tests.simulation.requests import CODECS, Posted, drawn_requests
@@ -177,7 +177,10 @@ def drawn(seed: int) -> Plan:
     blows += [Blow(*one) for one in edge_blows.drawn(seed, edges, SAID_UNTIL)]
     crashes = [_crash(chance, plan) for _ in range(chance.randint(*CRASHES))]
     plan = replace(plan, sayings=sayings, blows=tuple(blows), crashes=tuple(crashes))
-    return with_group(_with_program(plan, Random(f"program {seed}")))
+    plan = _with_program(plan, Random(f"program {seed}"))
+    at_brokers = broker_blows.drawn(seed, SAID_UNTIL, rabbitmq=plan.rabbitmq, program=bool(plan.codec))
+    plan = replace(plan, blows=(*plan.blows, *(Blow(*one) for one in at_brokers)))
+    return with_group(plan)
 
 
 def _with_program(plan: Plan, chance: Random) -> Plan:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Any
+from unittest.mock import patch
+
+import click
 
 from tests.promises.history import History
 from tests.simulation.await_sites import Site
 from tests.simulation.blows import Blows
+from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.crashes import Crashes
 from tests.simulation.determinism import determined
 from tests.simulation.edge_faults import EdgeFaults
@@ -70,9 +75,10 @@ def play(plan: Plan, *, look: Look | None = None) -> Played:
 async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look | None) -> Played:
     async with world(loop, chance) as made:
         registers = Registers(made.nats.store)
-        with made.log.taken(), registers.recorded():
+        at_brokers = BrokerFaults(made)
+        with made.log.taken(), registers.recorded(), at_brokers.at_work():
             people = People(made, plan, chance)
-            blows = Blows(made, chance, EdgeFaults(made, people))
+            blows = Blows(made, chance, EdgeFaults(made, people), at_brokers)
             crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
             made.on_crash = crashes.note
             broken = ""
@@ -153,14 +159,18 @@ async def _until(holds: Any, most: float, *, fails: bool = True) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What crashed is collected unfinished: Python would tell of each of its coroutines."""
+    """What crashed is collected unfinished: Python would tell of each of its coroutines, and `timokha setup` prints."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     collects = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with patch.object(click, "echo", lambda _: None), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            try:
+                yield
+            finally:
+                gc.collect()
     finally:
-        gc.collect()
         sys.unraisablehook = hook
         if collects:
             gc.enable()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
@@ -15,6 +16,7 @@ from events.errors import MalformedEvent
 from events.rabbitmq.client import fix_client
 from events.rabbitmq.message import AmqpMessage, decode, encode
 from events.runtime.clock import SystemClock
+from events.runtime.tasks import finish
 from events.schema import GenerationCompleted
 from tests.promises.history import REQUESTS, Acknowledged, Line
 from tests.promises.program_lines import DEAD, DROPPED, Dead, GivenUp, Replied
@@ -27,6 +29,7 @@ URL = f"amqp://guest:guest@{RABBITMQ[0]}:{RABBITMQ[1]}/"
 AGAIN = 0.5
 """Seconds before it tries again; until it gives up waiting for an answer of RabbitMQ's:"""
 PATIENCE = 4.0
+CLOSE = timedelta(seconds=1)
 TIMES = {"twice": 2}
 """How often a message of a kind is posted though it was confirmed."""
 ERRORS = (*CONNECTION_EXCEPTIONS, DeliveryError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
@@ -90,21 +93,29 @@ class Program:
         while True:
             with suppress(*ERRORS):
                 await self._connected()
-            self._channel = None
             await asyncio.sleep(AGAIN)
 
     async def _connected(self) -> None:
         """Read replies until the connection is lost."""
         async with asyncio.timeout(PATIENCE):
             connection = await aio_pika.connect(URL, client_properties={"connection_name": "program"})
-        async with connection:
+        try:
             async with asyncio.timeout(PATIENCE):
                 channel = await connection.channel(on_return_raises=True)
-                queue = await channel.declare_queue(REPLIES, durable=True)
-                await queue.consume(self._take)
-            self._channel = channel
-            while not channel.is_closed:  # noqa: ASYNC110 - a closed channel tells nobody who has no future of it
+            while not channel.is_closed:
+                await self._read(channel)
+                self._channel = channel
                 await asyncio.sleep(AGAIN)
+        finally:
+            self._channel = None
+            await finish(CLOSE, connection.close())
+
+    async def _read(self, channel: AbstractChannel) -> None:
+        """Read replies, also from a queue that was deleted meanwhile."""
+        async with asyncio.timeout(PATIENCE):
+            queue = await channel.declare_queue(REPLIES, durable=True)
+            if not queue.declaration_result.consumer_count:
+                await queue.consume(self._take)
 
     async def _until_confirmed(self, request: Request) -> None:
         for _ in range(TIMES.get(request.what, 1)):

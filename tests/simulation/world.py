@@ -14,6 +14,8 @@ from pyrogram.storage import Storage
 
 from bridge import app as bridge
 from bridge.settings import BridgeSettings
+from cli import setup
+from cli.settings import SetupSettings
 from edge.sandbox.keys import AuthKey, ServerKey
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, SandboxState
@@ -21,6 +23,7 @@ from edge.sandbox.visitor import API_HASH, API_ID
 from edge.userbot import app as userbot
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram.server import use_server
+from events.errors import TransportError
 from events.runtime.clock import SystemClock
 from events.settings import Settings
 from functions.generate import app as generate
@@ -166,13 +169,16 @@ class World:
             given = {name: value for name, value in plan.settings if not (bot and name.startswith("approve"))}
             self.accounts[name] = account
             self.add_userbot(name, account, given | ({} if bot else asking | gather(name)))
+        # Where answers take longer, processes do not wait for them at their end.
+        hasty = {"grace": 1} if any(blow.what == "broker_engine_slow" for blow in plan.blows) else {}
         for name in ("generate-1", "generate-2"):
-            self.add_generate(name, {"trigger": "jetstream"})
+            self.add_generate(name, {"trigger": "jetstream"} | hasty)
         if plan.rabbitmq:
-            self.add_bridge("bridge", {})
-            self.add_generate("generate-rabbitmq", {"trigger": "rabbitmq"})
+            self.add_bridge("bridge", hasty)
+            self.add_generate("generate-rabbitmq", {"trigger": "rabbitmq"} | hasty)
         if plan.codec:
-            self.add_bridge("bridge-in", {"direction": "in", "codec": plan.codec, "request_queue": QUEUES[plan.codec]})
+            inward = {"direction": "in", "codec": plan.codec, "request_queue": QUEUES[plan.codec]}
+            self.add_bridge("bridge-in", inward | hasty)
 
     def stored(self, stream: str, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Yield subject and content of what is stored there under subjects that begin so."""
@@ -206,15 +212,30 @@ class World:
         self.nats_emptied_at = self.loop.time()
         emptied()
 
-    def kill_rabbitmq(self, down: float) -> None:
-        """Likewise."""
-        self._do(self._kill_rabbitmq(down))
+    def kill_rabbitmq(self, down: float, *, empty: bool = False) -> None:
+        """Likewise; `empty`: it comes back with nothing."""
+        self._do(self._kill_rabbitmq(down, empty=empty))
 
-    async def _kill_rabbitmq(self, down: float) -> None:
+    async def _kill_rabbitmq(self, down: float, *, empty: bool) -> None:
         async with self._rabbitmq_lock:
             self.rabbitmq.kill()
             await asyncio.sleep(down)
-            await self.rabbitmq.start()
+            await (self.rabbitmq.start_empty() if empty else self.rabbitmq.start())
+
+    def set_up(self, settings: dict[str, Any], *, killed_after: float | None) -> None:
+        """Run `timokha setup` once beside the others, which ends by itself unless it is killed."""
+        process = SimulatedProcess("setup", _program(setup.main, SetupSettings, COMMON | settings))
+        process.start()
+        assert process.main
+        process.main.add_done_callback(self._set_up)
+        if killed_after is not None:
+            self.loop.call_later(killed_after, process.crash)
+
+    def _set_up(self, main: "asyncio.Task[None]") -> None:
+        error = main.exception()
+        if error and not isinstance(error, TransportError):
+            raise error
+        self.log.write("setup", {"event": "process.ended", "error": str(error or "")})
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
