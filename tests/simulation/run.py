@@ -29,6 +29,8 @@ CHUNK = 20
 """Seeds that a process of Python plays before the next one takes over: what crashed in them is never freed."""
 AWAY = TransportUnreachable.__name__
 """What a process ends with by itself if a server is away when it starts."""
+COMMAND = "setup"
+"""A process that does one thing, and ends with an error if it can't."""
 SHRUNK = 10
 """Failing seeds that are shrunk, unless SIM_SHRUNK says another number."""
 
@@ -131,8 +133,11 @@ def _is_bug(line: dict[str, object]) -> bool:
 
 
 def _is_end_by_fault(line: dict[str, object]) -> bool:
-    """Return whether a process has ended with an error. That a server is away when it starts is no fault of it."""
-    return line["event"] == "process.ended" and bool(line["error"]) and not str(line["error"]).startswith(AWAY)
+    """Return whether a process that runs on has ended with an error, though no server was away when it started."""
+    runs_on = line["process"] != COMMAND
+    return (
+        line["event"] == "process.ended" and runs_on and bool(line["error"]) and not str(line["error"]).startswith(AWAY)
+    )
 
 
 def _outcome(plan: Plan, played: Played) -> Outcome:

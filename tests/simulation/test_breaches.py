@@ -8,9 +8,9 @@ from tests.simulation.play import Played
 from tests.simulation.run import breaches_of
 
 
-def breaches(**line: Any) -> list[str]:
+def breaches(*, process: str = "bridge", **line: Any) -> list[str]:
     """Return those of a run in which nothing but the line was logged."""
-    return breaches_of(Played(History(()), Counter(), [{"time": 1.0, "process": "bridge", **line}], "", 0, 1.0))
+    return breaches_of(Played(History(()), Counter(), [{"time": 1.0, "process": process, **line}], "", 0, 1.0))
 
 
 def test_a_process_that_ends_with_an_error_is_a_breach() -> None:
@@ -21,6 +21,10 @@ def test_a_process_that_ends_with_an_error_is_a_breach() -> None:
 def test_one_that_ends_as_told_or_whose_server_is_away_when_it_starts_breaks_nothing() -> None:
     assert breaches(event="process.ended", error="") == []
     assert breaches(event="process.ended", error="TransportUnreachable: NATS server could not be reached") == []
+
+
+def test_a_command_may_end_with_an_error() -> None:
+    assert breaches(process="setup", event="process.ended", error="RabbitMQ could not be reached") == []
 
 
 def test_a_traceback_is_a_breach() -> None:
