@@ -337,6 +337,30 @@ def test_deleting_the_history_deletes_the_draft_in_the_owners_chat(lives) -> Non
     lives(story)
 
 
+def test_a_chat_that_starts_afresh_as_its_record_cant_be_read_leaves_no_draft_in_the_owners_chat(lives) -> None:
+    async def story(world: World) -> None:
+        await world.ask(LONG)
+        stored = await world.records.load(f"{ACCOUNT}.{CHAT}")
+        await world.records.save(f"{ACCOUNT}.{CHAT}", b"nonsense", stored.version if stored else None)
+        assert world.telegram.texts(OWNER)
+        await world.says("/delete_history")
+        await world.rest()
+        assert world.telegram.texts(OWNER) == []
+        assert all(draft.closed for draft in (await world.record(OWNER)).drafts)
+        assert world.telegram.texts(CHAT) == [phrases.deleted("ru", cancelled=False)]
+
+    lives(story)
+
+
+def test_an_owners_record_that_cannot_be_read_keeps_no_chat_from_starting_afresh(lives) -> None:
+    async def story(world: World) -> None:
+        for chat in (OWNER, CHAT):
+            await world.records.save(f"{ACCOUNT}.{chat}", b"nonsense", None)
+        assert await world.says("/delete_history") is Effect.DELETED
+
+    lives(story)
+
+
 @pytest.mark.parametrize(
     "error", [Undeliverable("USER_IS_BLOCKED"), MessengerError("Telegram is away")], ids=["refused", "away"]
 )

@@ -319,6 +319,13 @@ def test_a_message_that_is_older_than_all_of_ours_that_are_known_may_be_ours_and
     assert take_own(record, own("сам", message_id=1001 + MAX_SENT), RULES, NOW).effect is Effect.OWNER_WROTE
 
 
+def test_a_message_from_before_the_history_was_deleted_may_be_ours_of_a_record_that_could_not_be_read() -> None:
+    record = ChatRecord(deleted_to=1001)
+    late = take_own(record, own("ответ", message_id=1000), RULES, NOW)
+    assert (late.record, late.effect) == (record, Effect.OWN)
+    assert take_own(record, own("сам", message_id=1002), RULES, NOW).effect is Effect.OWNER_WROTE
+
+
 def test_a_flood_of_commands_does_not_make_the_line_that_is_being_sent_the_owners() -> None:
     record = ChatRecord()
     for number in range(1, MAX_NOTICES + 5):

@@ -64,6 +64,14 @@ def close_draft(record: ChatRecord, request_id: str) -> ChatRecord:
     return _with(record, draft.having(closed=True, digests=()))
 
 
+def close_drafts_of(record: ChatRecord, chat: str) -> ChatRecord:
+    """Close the drafts for a chat that knows nothing of them any more: its record will recall none."""
+    for draft in record.drafts:
+        if draft.chat == chat:
+            record = close_draft(record, draft.request_id)
+    return record
+
+
 def next_sending(draft: Draft) -> Unconfirmed | None:
     """Return the draft's message that is sent next, None if all were."""
     unsent = draft.digests[len(draft.message_ids) :]

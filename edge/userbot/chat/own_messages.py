@@ -44,7 +44,12 @@ def is_ours(record: ChatRecord, message: OwnMessage) -> bool:
 
 
 def may_be_forgotten(record: ChatRecord, message: OwnMessage) -> bool:
-    """Return whether `message`, fetched late, may be one of ours whose id had to give way to newer ones."""
+    """Return whether `message`, fetched late, may be one of ours whose id is known no more.
+
+    It had to give way to newer ones, or was in a record that could not be read until `/delete_history`.
+    """
+    if message.message_id < record.deleted_to:
+        return True
     return len(record.sent) >= MAX_SENT and message.message_id < min(record.sent)
 
 

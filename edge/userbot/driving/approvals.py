@@ -18,10 +18,9 @@ from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Current, Draft, Ord
 from edge.userbot.chat.steps import ExpireApproval, Recall, ShowDraft, Submit
 from edge.userbot.driving.messenger import Button
 from edge.userbot.driving.outbox import Outbox
+from edge.userbot.driving.owners_record import change_owners_record
 from edge.userbot.driving.ports import Ports
 from edge.userbot.storage.chats import Transition
-from events.errors import TransportError
-from events.faults import Fault
 from events.ids import RequestId
 from observability import names, propagation
 
@@ -204,22 +203,7 @@ class Approvals:
         await self._change(self._chat, transition)
 
     async def _change_owners(self, transition: Transition[ChatRecord]) -> ChatRecord | None:
-        """Change the record of the owner's chat. Return None if there is none, or it can't be changed for good."""
-        owner_chat = self._ports.owner_chat
-        if owner_chat is None:
-            return None
-        try:
-            record = await self._change(owner_chat, transition)
-        except UnreadableRecord as error:
-            self._ports.chats.unreadable.note(owner_chat, error)
-            return None
-        except TransportError as error:
-            if error.fault is not Fault.FINAL:
-                raise
-            log.error("draft.not_stored", error=str(error))
-            return None
-        self._wake(owner_chat)
-        return record
+        return await change_owners_record(self._ports, self._wake, transition)
 
     async def _change(self, chat: str, transition: Transition[ChatRecord]) -> ChatRecord:
         return await self._ports.chats.change(chat, transition)

@@ -11,6 +11,7 @@ from edge.userbot import phrases
 from edge.userbot.chat.admission import SILENCE
 from edge.userbot.chat.commands import Command
 from edge.userbot.chat.deletions import take_deletion, take_deletion_from_bursts, take_edit
+from edge.userbot.chat.drafts import close_drafts_of
 from edge.userbot.chat.incoming import Deleted, Edited, Incoming, Typing
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import (
@@ -29,6 +30,7 @@ from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.driving.driver import ReplyTarget
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.dropped import report_dropped
+from edge.userbot.driving.owners_record import change_owners_record
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.lookups import Lookups
@@ -196,7 +198,7 @@ class Intake:
         effect = await self._decide_with_retries(receive, message, attempts=UNKNOWN_ATTEMPTS, change=_change_nothing)
         if effect in (Effect.DELETED, Effect.DELETED_SILENTLY):
             return await self._decide_with_retries(
-                receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh
+                receive, message, attempts=UNKNOWN_ATTEMPTS, change=self._start_afresh
             )
         if effect in {Effect.TOO_OLD, Effect.SILENT, Effect.DOUBTFUL, *BY_RULE}:
             return effect
@@ -204,6 +206,11 @@ class Intake:
         reply_target = ReplyTarget(message.message_id, phrases.language(message.locale, rules.locale))
         self._drivers.wake(message.chat, reply_target=reply_target)
         return Effect.UNREADABLE
+
+    async def _start_afresh(self, chat: str, transition: Transition[Decision]) -> Decision:
+        """Start a chat afresh. First close its drafts, as its new record knows of none."""
+        await change_owners_record(self._ports, self._drivers.wake, partial(close_drafts_of, chat=chat))
+        return await self._ports.chats.start_afresh(chat, transition)
 
     async def _decide_with_retries(
         self, decide: Decide, message: Incoming, *, attempts: int, change: ChangeRecord | None = None
