@@ -24,10 +24,10 @@ from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
 from tests.chaos.edges import Edge
 from tests.chaos.groups import Groups
-from tests.chaos.nonsense import HINTS, RECORDS, reply
 from tests.chaos.users import Break, Crowd, Question, box_of, outcomes
 from tests.chaos.world import World
 from tests.promises.history import EDGES, FOR_EVER, Disturbance
+from tests.simulation.nonsense import HINTS, RECORDS, reply
 
 EDIT = "messages.EditMessage"
 DIFFERENCE = "updates.GetDifference"

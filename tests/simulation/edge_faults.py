@@ -9,7 +9,10 @@ from functools import partial
 from random import Random
 
 from edge.sandbox.faults import SEND
+from tests.simulation.broken_records import BrokenRecords
+from tests.simulation.forged_replies import ForgedReplies
 from tests.simulation.people import People
+from tests.simulation.registers import Registers
 from tests.simulation.world import World
 
 TIMES = 3
@@ -23,10 +26,10 @@ DIFFERENCE, STATE = "updates.GetDifference", "updates.GetState"
 SEND_REFUSALS = (
     (400, "USER_IS_BLOCKED"),
     (400, "INPUT_USER_DEACTIVATED"),
-    (403, "CHAT_WRITE_FORBIDDEN"),
     (403, "USER_PRIVACY_RESTRICTED"),
     (406, "PRIVACY_PREMIUM_REQUIRED"),
 )
+"""None of those that forbid writing in a group: it would be left alone for an hour."""
 REPLY_REFUSALS = ("REPLY_MESSAGE_ID_INVALID", "REPLY_TO_INVALID", "MESSAGE_ID_INVALID")
 EDIT_REFUSALS = (
     (400, "MESSAGE_ID_INVALID"),
@@ -44,9 +47,16 @@ class EdgeFaults:
 
     world: World
     people: People
+    registers: Registers
+    records: BrokenRecords = field(init=False)
+    replies: ForgedReplies = field(init=False)
     _refused: Counter[str] = field(default_factory=Counter)
     _blocked: set[tuple[str, int]] = field(default_factory=set)
     """Edges, and users who have blocked their account."""
+
+    def __post_init__(self) -> None:
+        self.records = BrokenRecords(self.world, self.people, self.registers)
+        self.replies = ForgedReplies(self.world, self.people)
 
     def refused(self, edge: str) -> int:
         """Return how many messages Telegram has refused for good, at most: one for each question of who blocks it."""
@@ -156,6 +166,17 @@ class EdgeFaults:
 
     def _salt_changed(self, whom: str, _: float, __: Random) -> None:
         self.world.telegram.change_salts(self._caller(whom))
+
+    # --- what nobody of ours has stored
+
+    def _record_broken(self, whom: str, _: float, chance: Random) -> None:
+        self.records.overwrite(whom, chance)
+
+    def _reply_forged(self, whom: str, _: float, chance: Random) -> None:
+        self.replies.forge(whom, chance)
+
+    def _reply_to_nobody(self, whom: str, _: float, chance: Random) -> None:
+        self.replies.send_to_nobody(whom, chance)
 
     def _refuse(self, whom: str, code: int, name: str, *, method: str, times: int = 1) -> None:
         self.world.telegram.faults.refuse(self._caller(whom), code, name, method=method, times=times)

@@ -104,6 +104,15 @@ class People:
         elif owner := self.owners.get(saying.edge):
             getattr(owner, what)(user)
 
+    def ask(self, edge: str, user: int) -> None:
+        """Ask as the user of this number."""
+        self._question(edge, self.users[user])
+
+    def erase(self, edge: str, user: int) -> Command:
+        """Likewise delete the history, and return what was sent."""
+        self._delete_history(edge, self.users[user])
+        return self.wiped[-1]
+
     def _question(self, edge: str, user: Account) -> None:
         self._ask(edge, user, "Тимоха, ")
 

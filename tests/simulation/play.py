@@ -78,7 +78,7 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
         at_brokers = BrokerFaults(made)
         with made.log.taken(), registers.recorded(), at_brokers.at_work():
             people = People(made, plan, chance)
-            blows = Blows(made, chance, EdgeFaults(made, people), at_brokers)
+            blows = Blows(made, chance, EdgeFaults(made, people, registers), at_brokers)
             crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
             made.on_crash = crashes.note
             broken = ""

@@ -46,6 +46,10 @@ class Registers:
         with patch.object(JetStreamRecords, "save", recorded):
             yield
 
+    def overwritten(self, key: str, before: int, after: int) -> None:
+        """Record what was stored under `key` past all processes."""
+        self._end(self._begin(key, before), OK, after)
+
     def _begin(self, key: str, version: int | None) -> int:
         """Until it has ended it may happen at any time."""
         name = f"{key} in bucket {self._number()}"

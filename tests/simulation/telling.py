@@ -47,6 +47,7 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
         Settings(float(given["deadline"]), OWNER_PAUSE, approve_for),
         *blows.disturbances(),
         *blows.floods,
+        *blows.at_edges.replies.lines(),
     ]
     for edge in plan.edges:
         asked = [_asked(one, world, people) for one in people.asked if one.edge == edge]
@@ -57,6 +58,7 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
             *asked,
             *(people.talk.lines() if people.talk and people.talk.edge == edge else ()),
         ]
+        lines += blows.at_edges.records.lines(edge)
         lines += [*_sent(world, people, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]
         lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
     return History((*lines, *(people.program.lines() if people.program else ()), *_processes(world)))
@@ -69,13 +71,16 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
         records = dict(_read_records(world, edge))
         seen = {(chat, message) for chat, record in records.items() for message in (record.seen if record else ())}
         asked = [one for one in people.asked if one.edge == edge and one.at > emptied.get(edge, 0.0)]
+        asked = [one for one in asked if not blows.at_edges.records.hid(edge, one.chat, one.at)]
         if any((one.chat, one.message_id) not in seen for one in asked if one.deleted_at is None):
             return False
         if not all(record and rests(record) for record in records.values()):
             return False
     if people.program and not people.program.rests():
         return False
-    return not blows.is_under_way and all(owner.rests for owner in people.owners.values())
+    if blows.is_under_way or not blows.at_edges.records.rest:
+        return False
+    return all(owner.rests for owner in people.owners.values())
 
 
 def _asked(one: AskedThere, world: World, people: People) -> Asked:
