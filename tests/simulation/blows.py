@@ -9,6 +9,7 @@ from events import subjects
 from events.jetstream.connection import PUBLISH_TIMEOUT
 from events.transport import Channel
 from tests.promises.history import FOR_EVER, Disturbance, Flood
+from tests.simulation import before
 from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.group_blows import GroupBlows
@@ -249,6 +250,12 @@ class Blows:
     def _process_stopped(self, whom: str, size: float) -> None:
         self._note("term", kind_of(whom), size * DOWN, whom if whom in self.world.accounts else "")
         self.world.processes[whom].stop(again_after=size * DOWN)
+
+    def _version_changed(self, whom: str, size: float) -> None:
+        """It is updated, or taken back to the version before."""
+        if not before.why_not():
+            self.world.processes[whom].is_before ^= True
+        self._process_stopped(whom, size)
 
     def _process_frozen(self, whom: str, size: float) -> None:
         self._note("freeze", kind_of(whom), size * FROZEN, whom if whom in self.world.accounts else "")

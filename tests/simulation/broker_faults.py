@@ -5,13 +5,14 @@ The blows of `broker_blows.py`, under their names with `broker_` before them.
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 from functions.generate.engines.echo import EchoEngine
+from tests.simulation.before import versions
 from tests.simulation.requests import EVENTS, QUEUES
 from tests.simulation.world import World
 
@@ -121,8 +122,12 @@ class BrokerFaults:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Let the engines be as these blows say."""
-        generate = EchoEngine.generate
+        with ExitStack() as stack:
+            for kind in versions(EchoEngine):
+                stack.enter_context(patch.object(kind, "generate", self._delayed(kind.generate)))
+            yield
 
+    def _delayed(self, generate: Any) -> Any:
         async def delayed(engine: EchoEngine, *turns: Any, **options: Any) -> Any:
             if self._failing:
                 self._failing -= 1
@@ -131,8 +136,7 @@ class BrokerFaults:
                 await asyncio.sleep(self._slow[-1])
             return await generate(engine, *turns, **options)
 
-        with patch.object(EchoEngine, "generate", delayed):
-            yield
+        return delayed
 
     # --- an operator
 

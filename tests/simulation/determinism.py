@@ -19,6 +19,7 @@ from nats.js import client as js_client
 from pyrogram.crypto import mtproto
 
 from events.runtime.clock import SystemClock
+from tests.simulation.before import versions
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.ordered import OrderedFrozenSet, OrderedSet, OrderedWeakSet
 from tests.simulation.processes import SimulatedTask
@@ -59,5 +60,6 @@ def _replacements(loop: SimulationLoop, chance: Random) -> Iterator[tuple[Any, s
     for module in (aio_pika_tools, robust_connection, aiormq_base):
         for name, ordered in ORDERED.items():
             yield module, name, ordered
-    yield SystemClock, "now", lambda _: datetime.fromtimestamp(loop.wall_clock(), UTC)
-    yield SystemClock, "monotonic", lambda _: loop.time()
+    for clock in versions(SystemClock):
+        yield clock, "now", lambda _: datetime.fromtimestamp(loop.wall_clock(), UTC)
+        yield clock, "monotonic", lambda _: loop.time()

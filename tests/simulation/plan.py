@@ -19,6 +19,12 @@ CRASHES = (2, 4)
 PROGRAM = 0.25
 """The share of plans with a program that asks over RabbitMQ; how much more goes wrong there:"""
 MORE_BLOWS = (2, 4)
+VERSIONS = 0.25
+"""The share of plans in which the version before takes part, and the share of the processes that it begins as:"""
+BEFORE = 0.5
+VERSION_CHANGED = "version_changed"
+MENDED_SINCE = ("delivered_twice", "edge_record_broken")
+"""Blows after which the version before breaks a promise: its workers give up what is answered; a draft stays behind."""
 STARTING, RUNNING, ENDING = PHASES = "starting", "running", "ending"
 """When a crash comes: before all edges have been ready, afterwards, or while everything is told to end."""
 PHASE_WEIGHTS = (2, 6, 2)
@@ -136,12 +142,18 @@ class Plan:
     crashes: tuple[Crash, ...]
     codec: str = ""
     posted: tuple[Posted, ...] = ()
+    before: tuple[str, ...] = ()
+    """The processes that are the version before at first."""
     group: str = ""
 
     @property
     def processes(self) -> list[str]:
         outward = ["bridge", "generate-rabbitmq"] if self.rabbitmq else []
         return [*self.edges, "generate-1", "generate-2", *outward, *(["bridge-in"] if self.codec else [])]
+
+    @property
+    def has_version_before(self) -> bool:
+        return bool(self.before) or any(blow.what == VERSION_CHANGED for blow in self.blows)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -155,6 +167,7 @@ class Plan:
             "sayings": tuple(Saying(**one) for one in given["sayings"]),
             "blows": tuple(Blow(**one) for one in given["blows"]),
             "crashes": tuple(_crash_of(one) for one in given["crashes"]),
+            "before": tuple(given.get("before", ())),
             "posted": tuple(Posted(**one) for one in given.get("posted", ())),
         }
         return cls(**given)
@@ -180,7 +193,25 @@ def drawn(seed: int) -> Plan:
     plan = _with_program(plan, Random(f"program {seed}"))
     at_brokers = broker_blows.drawn(seed, SAID_UNTIL, rabbitmq=plan.rabbitmq, program=bool(plan.codec))
     plan = replace(plan, blows=(*plan.blows, *(Blow(*one) for one in at_brokers)))
-    return with_group(plan)
+    return _with_version_before(with_group(plan), Random(f"updates {seed}"))
+
+
+def _with_version_before(plan: Plan, chance: Random) -> Plan:
+    """Let some of the processes be the version before, and change while all goes on.
+
+    Only with one edge, as two would both use what the last one has made of pyrogram, and without what the version
+    before lacks or does wrong.
+    """
+    if chance.random() >= VERSIONS or len(plan.edges) > 1 or plan.group:
+        return plan
+    changes = [
+        Blow(round(chance.uniform(0, SAID_UNTIL), 3), VERSION_CHANGED, whom, round(chance.random() / 2, 3))
+        for whom in (plan.edges[0], *chance.sample(plan.processes, 2))
+        for _ in range(chance.randint(0, 2))
+    ]
+    before = tuple(name for name in plan.processes if chance.random() < BEFORE)
+    known = (blow for blow in plan.blows if blow.what not in MENDED_SINCE)
+    return replace(plan, before=before, blows=(*known, *changes))
 
 
 def _with_program(plan: Plan, chance: Random) -> Plan:

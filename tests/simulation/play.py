@@ -16,6 +16,7 @@ from unittest.mock import patch
 import click
 
 from tests.promises.history import History
+from tests.simulation import before
 from tests.simulation.await_sites import Site
 from tests.simulation.blows import Blows
 from tests.simulation.broker_faults import BrokerFaults
@@ -59,6 +60,8 @@ def play(plan: Plan, *, look: Look | None = None) -> Played:
 
     `look` gets each task after each of its steps, from when all edges are ready until everything is told to end.
     """
+    if plan.has_version_before and not before.why_not():
+        before.load()
     chance = Random(plan.chances)
     loop = SimulationLoop(Random(chance.getrandbits(64)))
     asyncio.set_event_loop(loop)

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 from unittest.mock import patch
 
 from events import subjects
@@ -11,6 +12,7 @@ from events.errors import Conflict
 from events.jetstream.records import JetStreamRecords
 from tests.promises.history import Update
 from tests.promises.linearizable import FAILED, NONE, OK, UNKNOWN
+from tests.simulation.before import versions
 from tests.simulation.nats.store import Store
 from tests.simulation.nats.streams import Stream
 
@@ -29,22 +31,25 @@ class Registers:
     @contextmanager
     def recorded(self) -> Iterator[None]:
         """Record the updates of all processes until the end."""
-        save = JetStreamRecords.save
+        with ExitStack() as stack:
+            for kind, conflict in zip(versions(JetStreamRecords), versions(Conflict), strict=True):
+                stack.enter_context(patch.object(kind, "save", self._recorded(kind.save, conflict)))
+            yield
 
+    def _recorded(self, save: Any, conflict: type[Exception]) -> Any:
         async def recorded(records: JetStreamRecords, key: str, value: bytes, version: int | None) -> int:
             if records._stream != STREAM:
                 return await save(records, key, value, version)
             begun = self._begin(key, version)
             try:
                 revision = await save(records, key, value, version)
-            except Conflict:
+            except conflict:
                 self._end(begun, FAILED, None)
                 raise
             self._end(begun, OK, revision)
             return revision
 
-        with patch.object(JetStreamRecords, "save", recorded):
-            yield
+        return recorded
 
     def overwritten(self, key: str, before: int, after: int) -> None:
         """Record what was stored under `key` past all processes."""

@@ -20,6 +20,7 @@ from events.errors import TransportUnreachable
 from tests.promises.jsonl import write
 from tests.promises.judgement import judge
 from tests.simulation.await_sites import sites
+from tests.simulation.before import why_not
 from tests.simulation.plan import Plan, drawn
 from tests.simulation.play import Played, play
 from tests.simulation.shrinking import shrunk
@@ -89,6 +90,8 @@ def main() -> int:
     if seed := os.environ.get("SIM_SEED"):
         return _tell(drawn(int(seed)), output.parent)
     sites()  # once for all processes
+    if why_not():
+        print(f"the version before takes no part: {why_not()}")
     began, report = time.perf_counter(), Report()
     for outcome in outcomes(_seeds(os.environ.get("SIM_SEEDS") or str(SEEDS))):
         report.take(outcome)

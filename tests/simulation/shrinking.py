@@ -30,6 +30,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, sayings=sayings)
     for posted in _parts(plan.posted):
         yield replace(plan, posted=posted)
+    for before in _parts(plan.before):
+        yield replace(plan, before=before)
     last = max((saying.user for saying in plan.sayings), default=0)
     if last + 1 < plan.users:
         yield replace(plan, users=last + 1)

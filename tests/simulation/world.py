@@ -29,6 +29,7 @@ from events.settings import Settings
 from functions.generate import app as generate
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import noop_telemetry
+from tests.simulation import before
 from tests.simulation.log import Log
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.nats.server import NatsServer
@@ -43,6 +44,7 @@ NATS, RABBITMQ, TELEGRAM = ("nats", 4222), ("rabbitmq", 5672), ("127.0.0.1", 443
 RESTART = 1.0
 """Seconds after which a process that ended by itself is started again, as compose does."""
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+Main = Callable[..., Coroutine[Any, Any, None]]
 COMMON: dict[str, Any] = {
     "api_id": API_ID,
     "api_hash": API_HASH,
@@ -76,7 +78,10 @@ class Supervised:
 
     name: str
     run: Run
+    run_before: Run
     world: "World"
+    is_before: bool = False
+    """It is the version before, from its next start on."""
     lives: list[Life] = field(default_factory=list)
     closed: bool = False
 
@@ -88,7 +93,7 @@ class Supervised:
     def start(self) -> None:
         if self.closed or self.process:
             return
-        process = SimulatedProcess(self.name, self.run)
+        process = SimulatedProcess(self.name, self.run_before if self.is_before else self.run)
         self.lives.append(Life(process))
         process.start()
         assert process.main
@@ -143,18 +148,23 @@ class World:
     _rabbitmq_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _doing: "dict[asyncio.Task[None], None]" = field(default_factory=dict)
 
-    def add(self, name: str, run: Run) -> None:
-        self.processes[name] = Supervised(name, run, self)
+    def add(self, name: str, main: Main, kind: type[Settings], given: dict[str, Any]) -> None:
+        """Add a process that runs a command, as `timokha` does."""
+
+        async def run_before(stop: asyncio.Event) -> None:
+            await _program(before.same(main), before.same(kind), given, before.same(noop_telemetry))(stop)
+
+        self.processes[name] = Supervised(name, _program(main, kind, given), run_before, self)
 
     def add_userbot(self, name: str, account: Account, settings: dict[str, str]) -> None:
         own = {"session": session_string(self.telegram, account, self.chance)}
-        self.add(name, _program(userbot.main, UserbotSettings, COMMON | own | settings))
+        self.add(name, userbot.main, UserbotSettings, COMMON | own | settings)
 
     def add_generate(self, name: str, settings: dict[str, str]) -> None:
-        self.add(name, _program(generate.main, GenerateSettings, COMMON | settings))
+        self.add(name, generate.main, GenerateSettings, COMMON | settings)
 
     def add_bridge(self, name: str, settings: dict[str, str]) -> None:
-        self.add(name, _program(bridge.main, BridgeSettings, COMMON | settings))
+        self.add(name, bridge.main, BridgeSettings, COMMON | settings)
 
     def populate(self, plan: Plan, approving: Sequence[Account], gather: Callable[[str], dict[str, str]]) -> None:
         """Add the accounts and processes of a plan. `approving`: whose answers need the owner's approval.
@@ -179,6 +189,8 @@ class World:
         if plan.codec:
             inward = {"direction": "in", "codec": plan.codec, "request_queue": QUEUES[plan.codec]}
             self.add_bridge("bridge-in", inward | hasty)
+        for name in plan.before:
+            self.processes[name].is_before = not before.why_not()
 
     def stored(self, stream: str, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Yield subject and content of what is stored there under subjects that begin so."""
@@ -259,11 +271,11 @@ async def world(loop: SimulationLoop, chance: Random) -> AsyncIterator[World]:
         yield made
 
 
-def _program(main: Callable[..., Coroutine[Any, Any, None]], kind: type[Settings], given: dict[str, Any]) -> Run:
-    """Return what starts a command, as `timokha` does."""
-
+def _program(
+    main: Main, kind: type[Settings], given: dict[str, Any], telemetry: Callable[[], Any] = noop_telemetry
+) -> Run:
     async def run(stop: asyncio.Event) -> None:
-        await main(_settings(kind, **given), noop_telemetry(), stop)
+        await main(_settings(kind, **given), telemetry(), stop)
 
     return run
 
