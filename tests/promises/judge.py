@@ -110,7 +110,8 @@ class Judge:
     def _erases(self, erased: Erased, case: Case) -> bool:
         """Whether it was written later, or was fetched later after a gap in the updates."""
         carried_out = self._part.book.erased.get((erased.chat, erased.message_id), 0.0)
-        return erased.message_id > case.question.message_id or carried_out > min(case.asked, default=FOR_EVER)
+        collected, _ = self._part.book.collected.get((erased.chat, case.question.message_id), (FOR_EVER, ""))
+        return erased.message_id > case.question.message_id or carried_out > min(case.asked, default=collected)
 
     def _owners_silence(self, case: Case, never_asked: bool, *, unlogged: bool = False) -> str:
         """What the silence is called if its owner explains it."""

@@ -198,3 +198,11 @@ def test_a_question_without_an_outcome_was_erased_only_if_it_waited_when_the_del
     kept = [line for line in good() if not (isinstance(line, OF_A_CHAT) and line.chat == ANNA)]
     lost = [fault for fault in judge(history([*kept, waiting, *more])).faults if fault.startswith("lost")]
     assert len(lost) == faults
+
+
+@pytest.mark.parametrize(("carried_out", "faults"), [(110.6, 0), (110.2, 1)])
+def test_a_piece_that_was_being_collected_is_erased_by_a_deletion_that_was_fetched_late(carried_out, faults) -> None:
+    waiting = replace(asked(ANNA, 13, 110.4, is_piece=True), text="вопрос 99")
+    more = [Logged(USER, ANNA, 12, "deleted", carried_out), Logged(USER, ANNA, 13, "collecting", 110.45)]
+    lost = [fault for fault in judge(history([*good(), waiting, *more])).faults if fault.startswith("lost")]
+    assert len(lost) == faults
