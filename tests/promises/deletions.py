@@ -22,12 +22,17 @@ def after_deletions(part: OfAccount, pieces: Pieces) -> Iterator[str]:
 
 def _after_erasing(erased: Erased, part: OfAccount) -> Iterator[str]:
     """What was asked before, and told or changed after the user was told that the history is deleted."""
-    told = next((one for one in part.received(erased.chat, erased.own_id) if one.text in DELETED), None)
+    told = next((one for one in part.received(erased.chat, erased.own_id) if _tells(one, erased)), None)
     older = (q for q in part.asked if q.chat == erased.chat and q.message_id < erased.message_id)
     for question in older if told else ():
         late = any(_is_later(end, told) for end in part.outcomes(question) if told)
         if late and not _is_emptied(erased.at, part) and question.repeated_at is None:
             yield f"told after /delete_history: {question.name} {question.text}"
+
+
+def _tells(sent: Sent, erased: Erased) -> bool:
+    """Whether it says that this deletion is done: one from before may be told after it was asked for."""
+    return sent.text in DELETED and sent.reply_to in (erased.own_id, None)
 
 
 def _is_later(end: Sent, told: Sent) -> bool:

@@ -221,6 +221,34 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class Voted:
+    """A reader has reacted to an answer, which reads `text` and is the message `message_id` for who reads it.
+
+    `vote`: 1, -1, or 0 if it was taken back, or was another reaction. `reader`: as the product calls them.
+    `is_taken_back`: the reader has no reaction there any more.
+    """
+
+    account: str
+    chat: str
+    message_id: int
+    text: str
+    reader: str
+    vote: int
+    at: float
+    is_taken_back: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The store has this vote at the end."""
+
+    account: str
+    request_id: str
+    reader: str
+    vote: int
+
+
+@dataclass(frozen=True)
 class Act:
     """`what`: wrote (in a chat), pause, deny, cancel, approve, reject, replace, or another order's name.
 
@@ -328,6 +356,8 @@ Line = (
     | Break
     | Erased
     | Remark
+    | Voted
+    | Kept
     | Act
     | Draft
     | Record

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tests.promises.deletions import after_deletions
 from tests.promises.endings import late_endings
 from tests.promises.events import unaccounted
+from tests.promises.feedback import votes_lost
 from tests.promises.history import Account, Asked, History, NoRecords
 from tests.promises.judge import Judge
 from tests.promises.leaks import leaked
@@ -38,17 +39,18 @@ class Judgement:
 def judge(history: History) -> Judgement:
     judgement = Judgement()
     for account in history.of(Account):
-        _judge_account(OfAccount(history, account), judgement)
+        _judge_account(OfAccount(history, account), judgement, history)
     judgement.faults += [f"no records: {one.error}" for one in history.of(NoRecords)]
     for promise in (leaked, heard, late_endings, unaccounted, not_linearizable, unkept):
         judgement.faults += promise(history)
     return judgement
 
 
-def _judge_account(part: OfAccount, judgement: Judgement) -> None:
+def _judge_account(part: OfAccount, judgement: Judgement, history: History) -> None:
     judge_ = Judge(part)
     verdict = judge_.judge()
     verdict.faults += [f"{part.account.account}: {wrong}" for wrong in _broken(part, judge_)]
+    verdict.faults += [f"{part.account.account}: {wrong}" for wrong in votes_lost(history, part)]
     judgement.verdicts[part.account.account] = verdict
     judgement.kinds += judge_.kinds
     judgement.answers.update(judge_.pieces.counts())

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.promises.__main__ import main
-from tests.promises.good_run import ANNA, BORIS, FAILED, VERA, answer, asked, good, history
+from tests.promises.good_run import ANNA, BORIS, FAILED, FORGOTTEN, VERA, answer, asked, good, history
 from tests.promises.history import (
     REQUESTS,
     USER,
@@ -14,6 +14,7 @@ from tests.promises.history import (
     Acknowledged,
     Asked,
     Disturbance,
+    Erased,
     Flood,
     Line,
     Logged,
@@ -179,6 +180,16 @@ def test_an_account_that_sees_no_deletions_answers_what_was_deleted() -> None:
 def test_an_emptied_store_forgets_a_deletion() -> None:
     emptied = Disturbance("emptied", "nats", 111.0, 113.0, USER)
     assert judge(history(corrupted(changed(Sent, 111, id=113), [emptied]))).faults == []
+
+
+def test_that_an_earlier_deletion_is_told_late_says_nothing_of_a_later_one() -> None:
+    """Anna asks once more and deletes her chat a second time, before she is told of the first time."""
+    again = [Erased(USER, ANNA, 14, 14, 110.4), Sent(USER, ANNA, 121, FORGOTTEN, 119.0, reply_to=14)]
+    asked_between = [*NEWER, answer(ANNA, 13, 118.0)]
+    assert judge(history(corrupted(same, [*again, *asked_between]))).faults == []
+    late = [replace(asked_between[-1], id=122, at=122.0)]
+    faults = judge(history(corrupted(same, [*again, *NEWER, *late]))).faults
+    assert faults == [f"{USER}: told after /delete_history: 1.2.13 вопрос 13"]
 
 
 def test_what_was_asked_after_delete_history_is_answered() -> None:

@@ -60,7 +60,7 @@ class GroupBlows:
 
     def _history(self, _: float, group: int) -> None:
         """The changes are to be read in the history instead."""
-        self._note_gap()
+        self.note("difference_too_long", "telegram", 0, self._edge)
         self.world.telegram.faults.difference_too_long(self._account, channel_id=group)
         self.world.telegram.drop_connections(self._account)
 

@@ -12,6 +12,7 @@ from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from tests.simulation.talks import Talk
+    from tests.simulation.votes import Votes
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Command:
 class People:
     """`asked`, oldest first; `wiped`: when who told which edge to delete the history; `owners`: of users' accounts.
 
-    `talk`: what is said in the group of a user's account, if it has one.
+    `talk`: what is said in the group of a user's account, if it has one. `votes`: of readers, by edge.
     """
 
     world: World
@@ -71,6 +72,7 @@ class People:
     program: Program | None = None
     """One that asks over RabbitMQ."""
     talk: "Talk | None" = None
+    votes: "dict[str, Votes]" = field(default_factory=dict)
 
     def invite(self) -> None:
         self.program = Program(self.world, self.plan.codec) if self.plan.codec else None
@@ -97,7 +99,9 @@ class People:
     def do(self, saying: Saying) -> None:
         user = self.users[saying.user]
         what = saying.what.removeprefix("owner_")
-        if saying.what.startswith("group_"):
+        if saying.what == "vote":
+            self.votes[saying.edge].vote(user)
+        elif saying.what.startswith("group_"):
             getattr(self.talk, saying.what.removeprefix("group_"))(user)
         elif what == saying.what:
             getattr(self, f"_{what}")(saying.edge, user)

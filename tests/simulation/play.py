@@ -30,6 +30,7 @@ from tests.simulation.processes import SimulatedTask
 from tests.simulation.registers import Registers
 from tests.simulation.talks import gather
 from tests.simulation.telling import all_rest, history_of
+from tests.simulation.votes import Votes
 from tests.simulation.world import World, world
 
 Look = Callable[[SimulatedTask], None]
@@ -100,6 +101,7 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     people.invite()
     made.populate(plan, people.approving, partial(gather, people))
     blows.talk = people.talk
+    people.votes.update((edge, Votes(people, edge)) for edge in plan.edges)
     people.watch()
     made.loop.after_step = crashes.after_step
     for crash in crashes.of(STARTING):

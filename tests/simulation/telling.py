@@ -60,6 +60,7 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
         ]
         lines += blows.at_edges.records.lines(edge)
         lines += [*_sent(world, people, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]
+        lines += people.votes[edge].lines()
         lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
     return History((*lines, *(people.program.lines() if people.program else ()), *_processes(world)))
 
@@ -77,6 +78,8 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
         if not all(record and rests(record) for record in records.values()):
             return False
     if people.program and not people.program.rests():
+        return False
+    if not all(votes.rest for votes in people.votes.values()):
         return False
     if blows.is_under_way or not blows.at_edges.records.rest:
         return False

@@ -267,6 +267,13 @@ def test_some_plans_have_a_group_with_all_that_is_said_there_and_others_are_as_w
     assert not any("group" in what for what in others)
 
 
+def test_readers_vote_in_some_plans_whose_owner_keeps_that() -> None:
+    plans = [drawn(seed) for seed in range(1, 100)]
+    voting = [plan for plan in plans if any(saying.what == "vote" for saying in plan.sayings)]
+    assert 10 <= len(voting) <= 50
+    assert voting == [plan for plan in plans if dict(plan.settings).get("feedback")]
+
+
 def test_a_seed_replays_byte_for_byte_in_another_process_from_the_file_of_its_plan(tmp_path: Path) -> None:
     """With the hashes of texts that `tests.simulation.run` sees to: others change the order of sets somewhere."""
     plan = tmp_path / "plan.json"
