@@ -55,6 +55,7 @@ class Blows:
 
     def __post_init__(self) -> None:
         self.at_brokers.note = self._note
+        self.at_edges.crash = self.crash
 
     def strike(self, blow: Blow) -> None:
         if blow.what.startswith("edge_"):

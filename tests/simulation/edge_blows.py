@@ -27,7 +27,7 @@ KINDS = {
 }
 OF_CHATS = {"look_refused": 4, "look_unknown": 4}
 """Only without those after which missed messages have to be read in the chats: what Telegram did not show is lost."""
-OF_STATE = {"difference_too_long": 6, "state_refused": 2, "difference_unknown": 2, "state_unknown": 2}
+OF_STATE = {"difference_too_long": 6, "state_refused": 2, "difference_unknown": 2, "state_unknown": 2, "state_ahead": 3}
 
 
 def drawn(seed: int, edges: tuple[str, ...], until: float) -> Iterator[tuple[float, str, str, float]]:

@@ -3,12 +3,15 @@
 The blows of `edge_blows.py`, under their names with `edge_` before them.
 """
 
+import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
 from edge.sandbox.faults import SEND
+from events import subjects
 from tests.simulation.broken_records import BrokenRecords
 from tests.simulation.forged_replies import ForgedReplies
 from tests.simulation.people import People
@@ -20,6 +23,9 @@ TIMES = 3
 BLOCKED = 8.0
 """Seconds that a user blocks the account, at most; likewise:"""
 REPEATS_REFUSED = 20.0
+DOWN = 5.0
+FAR = 1000
+"""Changes of which there are not so many in a whole seed."""
 EDIT, LOOK, LOOK_OF_BOT = "messages.EditMessage", "messages.GetHistory", "messages.GetMessages"
 DELETE, TYPE, REACT = "messages.DeleteMessages", "messages.SetTyping", "messages.SendReaction"
 DIFFERENCE, STATE = "updates.GetDifference", "updates.GetState"
@@ -48,6 +54,8 @@ class EdgeFaults:
     world: World
     people: People
     registers: Registers
+    crash: Callable[[str, float], None] = field(init=False)
+    """Crashes a process for so many seconds."""
     records: BrokenRecords = field(init=False)
     replies: ForgedReplies = field(init=False)
     _refused: Counter[str] = field(default_factory=Counter)
@@ -148,6 +156,16 @@ class EdgeFaults:
     def _state_unknown(self, whom: str, size: float, _: Random) -> None:
         """At its next start."""
         self._unknown(whom, STATE, size)
+
+    def _state_ahead(self, whom: str, size: float, _: Random) -> None:
+        """As if Telegram had gone back: it crashes, and then finds a state that Telegram has not reached by far."""
+        subject = f"$KV.{subjects.TELEGRAM_BUCKET}.{self._caller(whom)}"
+        stored = dict(self.world.stored(f"KV_{subjects.TELEGRAM_BUCKET}", subject)).get(subject)
+        if stored and not self._shows_nothing(whom):
+            state = json.loads(stored)
+            self.world.nats.publish(subject, "", b"", json.dumps(state | {"pts": state["pts"] + FAR}).encode())
+            self.world.nats.flush()
+            self.crash(whom, size * DOWN)
 
     def _shows_nothing(self, whom: str) -> bool:
         """Whether Telegram shows the account no chats: what it has missed would be lost with its state."""
