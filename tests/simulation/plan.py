@@ -194,7 +194,7 @@ def drawn(seed: int) -> Plan:
     plan = _with_program(plan, Random(f"program {seed}"))
     at_brokers = broker_blows.drawn(seed, SAID_UNTIL, rabbitmq=plan.rabbitmq, program=bool(plan.codec))
     plan = replace(plan, blows=(*plan.blows, *(Blow(*one) for one in at_brokers)))
-    return _with_version_before(with_votes(with_group(plan)), Random(f"updates {seed}"))
+    return with_votes(_with_version_before(with_group(plan), Random(f"updates {seed}")))
 
 
 def _with_version_before(plan: Plan, chance: Random) -> Plan:

@@ -14,9 +14,9 @@ SINCE = 3.0
 
 
 def with_votes(plan: Plan) -> Plan:
-    """Return the plan with votes if its seed draws them."""
+    """Return the plan with votes if its seed draws them. The version before keeps none."""
     chance = Random(f"votes {plan.seed}")
-    if EDGE not in plan.edges or chance.random() >= OFTEN:
+    if EDGE not in plan.edges or plan.has_version_before or chance.random() >= OFTEN:
         return plan
     users = [user for user in range(plan.users) if plan.edges[user % len(plan.edges)] == EDGE]
     votes = [
