@@ -53,6 +53,7 @@ def can_find(fault: Fault, plan: Plan) -> bool:
         "bot": "bot" in plan.edges,
         "live": settings["live"],
         "program": bool(plan.codec),
+        "group": bool(plan.group),
         "approve": APPROVING in plan.settings,
         **{f"when_busy={kind}": settings["when_busy"] == kind for kind in ("ignore", "queue")},
     }
