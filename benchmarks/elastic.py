@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from benchmarks.keda import JSZ, Autoscaler, ScaledObject, lag
+from benchmarks.autoscaler import Autoscaler, ScaledObject
 from benchmarks.path import edge, listening
 from benchmarks.progress import tell
 from cli.demo.nats_server import EmbeddedServer, embedded, free_ports
@@ -24,6 +24,7 @@ from events import subjects
 from events.jetstream.connection import connect
 from events.schema import GenerationCompleted
 from events.transport import Channel
+from tests.deploy.keda import Scaler
 
 QUESTIONS = 500
 SPEED = 15
@@ -42,8 +43,6 @@ LOOK = 0.25
 """Seconds between two points of the plot."""
 AT_MOST = 180.0
 """Seconds until all is answered and nothing runs any more."""
-ACCOUNT = "$G"
-"""That of clients without an account."""
 
 
 @dataclass
@@ -120,9 +119,11 @@ async def scaled(directory: Path, questions: int) -> Run:
         AsyncExitStack() as stack,
     ):
         settings = {"GENERATE_ENGINE": "echo", "GENERATE_ECHO_DELAY": str(DELAY), "GENERATE_SLOTS": str(SLOTS)}
+        scaler = _scaler(monitor)
         fleet, run, began = Fleet(directory, {"NATS_URL": nats.url, **settings}), Run(), time.monotonic()
         stack.push_async_callback(fleet.end)
-        await stack.enter_async_context(listening(_autoscale(fleet, monitor)))
+        run.points.append((0.0, await asyncio.to_thread(scaler.lag), fleet.count, 0))
+        await stack.enter_async_context(listening(_autoscale(fleet, scaler)))
         replies = [await asking.publish() for _ in range(questions)]
         for reply in replies:
             reply.add_done_callback(lambda reply: run.take(time.monotonic() - began) if _is_answer(reply) else None)
@@ -130,20 +131,20 @@ async def scaled(directory: Path, questions: int) -> Run:
             while run.answered < questions or fleet.count:
                 run.most = max(run.most, fleet.count)
                 seconds = round(time.monotonic() - began, 2)
-                run.points.append((seconds, await _lag(monitor), fleet.count, run.answered))
+                run.points.append((seconds, await asyncio.to_thread(scaler.lag), fleet.count, run.answered))
                 tell(f"{run.answered} of {questions} answered by {fleet.count} functions")
                 await asyncio.sleep(LOOK)
         run.at_zero = time.monotonic() - began
         return run
 
 
-async def _autoscale(fleet: Fleet, monitor: int) -> None:
+async def _autoscale(fleet: Fleet, scaler: Scaler) -> None:
     """For ever."""
     autoscaler = Autoscaler(GIVEN)
 
     async def every(seconds: float, decide: Callable[[float, int], int]) -> None:
         while True:
-            await fleet.scale(decide(time.monotonic(), await _lag(monitor)))
+            await fleet.scale(decide(time.monotonic(), await asyncio.to_thread(scaler.lag)))
             await asyncio.sleep(seconds)
 
     async with asyncio.TaskGroup() as tasks:
@@ -151,16 +152,20 @@ async def _autoscale(fleet: Fleet, monitor: int) -> None:
         tasks.create_task(every(GIVEN.sync_period, autoscaler.sync))
 
 
-async def _lag(monitor: int) -> int:
-    url = f"http://127.0.0.1:{monitor}{JSZ.format(account=ACCOUNT)}"
-    stream = subjects.stream(Channel.REQUESTS)
-    jsz = await asyncio.to_thread(_get, url)
-    return lag(jsz, account=ACCOUNT, stream=stream, consumer=subjects.GENERATE_CONSUMER)
+def _scaler(monitor: int) -> Scaler:
+    trigger = {
+        "natsServerMonitoringEndpoint": f"127.0.0.1:{monitor}",
+        "account": "$G",  # that of clients without an account
+        "stream": subjects.stream(Channel.REQUESTS),
+        "consumer": subjects.GENERATE_CONSUMER,
+    }
+    return Scaler(trigger, _get)
 
 
 def _get(url: str) -> dict[str, Any]:
     with urlopen(url, timeout=5) as answer:  # noqa: S310 - a server of our own
-        return json.load(answer)
+        found: dict[str, Any] = json.load(answer)
+        return found
 
 
 def _monitored(monitor: int, port: int, store: Path) -> str:

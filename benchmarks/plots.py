@@ -20,8 +20,8 @@ RESULTS = Path("build/bench.json")
 PAGE, PLOTS = Path("docs/performance.md"), Path("docs/performance")
 
 IN_FLIGHT = (1, 16, 64)
-_TOO_LONG = ("engines.ways.", "engines.default_model.rounds.")
-"""For a page; the ways have a table of their own."""
+_TOO_LONG = ("engines.ways.", "engines.default_model.rounds.", "elastic.points")
+"""For a page; the ways have a table of their own, the points a plot."""
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     """Everything that build/bench.json has figures for; the other parts of the page stay as they are."""
     results = Results(RESULTS).read()
     PLOTS.mkdir(exist_ok=True)
-    for part, draw in {"engines": engines, "messaging": messaging, "scaling": scaling}.items():
+    for part, draw in DRAWN.items():
         if part in results:
             _save(draw(results[part]), part)
     PAGE.write_text(with_results(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
@@ -139,6 +139,21 @@ def scaling(figures: Mapping[str, Any]) -> Figure:
     axes.set_xticks(counts, [str(count) for count in counts], minor=False)
     axes.legend()
     return figure
+
+
+def elastic(figures: Mapping[str, Any]) -> Figure:
+    """Lag and functions by time, while a burst of questions is answered."""
+    seconds, lags, functions, _ = zip(*figures["points"], strict=True)
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    lag, count = figure.subplots(2, sharex=True)
+    lag.fill_between(seconds, lags, step="post", alpha=0.5)
+    lag.set(title=f"{figures['questions']} questions at once: lag", ylim=0)
+    count.step(seconds, functions, where="post")
+    count.set(title="Functions", xlabel="seconds", ylim=0)
+    return figure
+
+
+DRAWN = {"engines": engines, "messaging": messaging, "scaling": scaling, "elastic": elastic}
 
 
 def _save(figure: Figure, name: str) -> None:

@@ -47,6 +47,7 @@ TARGETS: Mapping[str, Target] = {
     "messaging.rate_ratio_64": at_least(0.7),
     "bridge.overhead_p50_ratio": at_most(1.3),
     "bridge.schedule_ratio": at_most(1.15),
+    "elastic.lost": at_most(0),
     "scaling.efficiency_16": at_least(0.95),
     "start.first_answer_seconds": at_most(1.5),
     "chats.ready_ratio": at_most(2),

@@ -5,8 +5,9 @@ and the fields that it reads. In a cluster only the consumer's leader knows the 
 nodes: the first label of each address in the routes, before the endpoint's own host.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 
@@ -18,8 +19,8 @@ class NoLag(Exception):
 class Scaler:
     """`metadata` is a trigger's; `fetch` returns the JSON at a URL."""
 
-    metadata: dict
-    fetch: Callable[[str], dict]
+    metadata: Mapping[str, str]
+    fetch: Callable[[str], dict[str, Any]]
 
     def lag(self) -> int:
         endpoint = self.metadata["natsServerMonitoringEndpoint"]
@@ -35,7 +36,7 @@ class Scaler:
             return 0
         return -(-lag // int(self.metadata["lagThreshold"]))
 
-    def _of_leader(self, endpoint):
+    def _of_leader(self, endpoint: str) -> Mapping[str, Any]:
         for address in self.fetch(f"http://{endpoint}/varz")["cluster"]["urls"]:
             node = address.split(".")[0]
             consumer = self._consumer(self._streams_of(f"{node}.{endpoint}"))
@@ -43,19 +44,19 @@ class Scaler:
                 return consumer
         raise NoLag("leader node not found")
 
-    def _streams_of(self, endpoint):
+    def _streams_of(self, endpoint: str) -> Mapping[str, Any]:
         query = urlencode({"acc": self.metadata["account"], "config": "true", "consumers": "true"})
         return self.fetch(f"http://{endpoint}/jsz?{query}")
 
-    def _consumer(self, answer):
+    def _consumer(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         for account in answer.get("account_details", []):
             for stream in account.get("stream_detail", []):
                 for consumer in stream.get("consumer_detail", []):
                     found = (account["name"], stream["name"], consumer["name"])
                     if found == tuple(self.metadata[name] for name in ("account", "stream", "consumer")):
-                        return consumer
+                        return dict(consumer)
         raise NoLag("consumer not found")
 
 
-def _lag(consumer):
-    return consumer["num_pending"] + consumer["num_ack_pending"]
+def _lag(consumer: Mapping[str, Any]) -> int:
+    return int(consumer["num_pending"] + consumer["num_ack_pending"])

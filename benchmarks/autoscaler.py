@@ -1,17 +1,12 @@
 """How many functions KEDA and Kubernetes' Horizontal Pod Autoscaler (HPA) let run, from the lag of their consumer.
 
-Sources: KEDA's scaler for JetStream (`pkg/scalers/nats_jetstream_scaler.go` in kedacore/keda), KEDA's concepts of
-scaling deployments (https://keda.sh/docs/latest/reference/scaledobject-spec/), and the HPA's algorithm with its default
-behaviour (https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details).
+Sources: KEDA's ScaledObject (https://keda.sh/docs/latest/reference/scaledobject-spec/), and the HPA's algorithm with
+its default behaviour (https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details).
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any
 
-JSZ = "/jsz?acc={account}&consumers=true&config=true"
-"""What the scaler asks of NATS' monitoring endpoint."""
 TOLERANCE = 0.1
 """Of the ratio of lag and target, within which the HPA changes nothing."""
 MORE_AT_ONCE = 4
@@ -29,31 +24,6 @@ class ScaledObject:
     cooldown_period: float = 300.0
     sync_period: float = 15.0
     stabilization_window: float = 300.0
-
-
-def lag(jsz: Mapping[str, Any], *, account: str, stream: str, consumer: str) -> int:
-    """Return pending and unacknowledged messages of a consumer.
-
-    Without the consumer it is the stream's last sequence, as in the scaler: whoever scales before `timokha setup` has
-    made the consumer gets as many functions as may be.
-
-    Raises
-    ------
-    LookupError
-        There is no such stream: the scaler changes nothing then.
-    """
-    found = _named(_named(jsz.get("account_details", ()), account).get("stream_detail", ()), stream)
-    consumers = [one for one in found.get("consumer_detail") or () if one["name"] == consumer]
-    if not consumers:
-        return int(found["state"]["last_seq"])
-    return int(consumers[0]["num_pending"] + consumers[0]["num_ack_pending"])
-
-
-def _named(those: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    for one in those:
-        if one["name"] == name:
-            return one
-    raise LookupError(name)
 
 
 @dataclass
