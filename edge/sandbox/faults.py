@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -64,11 +65,13 @@ class Faults:
     `packs`: everything is sent compressed and in a container, with an acknowledgement, as Telegram often does.
     `checks_clock`: a message dated over 300 s back or 30 s ahead is refused by a bad_msg_notification, as Telegram
     does; False: it is accepted.
+    `on_struck`: called with the user and `answer_lost` or `bad_messages` when such a fault occurs.
     `bot_patience`: seconds until a press of a button fails with BOT_RESPONSE_TIMEOUT.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.on_struck: Callable[[int, str], object] = lambda _user_id, _what: None
         self.unknown_reply: str | None = "REPLY_MESSAGE_ID_INVALID"
         self.checks_clock = True
         self.bot_patience = 10.0
@@ -197,7 +200,10 @@ class Faults:
             raise Refusal(303, f"{kind}_MIGRATE_{self._centres.pop(0)}")
 
     def loses_answer(self, user_id: int | None, method: str) -> bool:
-        return user_id is not None and _take(self._lost, (user_id, method))
+        if user_id is None or not _take(self._lost, (user_id, method)):
+            return False
+        self.on_struck(user_id, "answer_lost")
+        return True
 
     def disturbed(self, push: Pushed, counted: bool, box: Box) -> list[Pushed]:
         """Return what to push now in place of a change of this box: nothing, it, or it with others."""
@@ -226,6 +232,7 @@ class Faults:
         for plan in self._bad:
             if user_id is not None and plan.concerns(user_id, method, None):
                 plan.times -= 1
+                self.on_struck(user_id, "bad_messages")
                 return plan.code
         ahead = message_id / 2**32 - self._clock.now().timestamp()
         if not self.checks_clock or -MOST_BACK <= ahead <= MOST_AHEAD:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from edge.sandbox.faults import SEND
 from events import subjects
 from events.jetstream.connection import PUBLISH_TIMEOUT
 from events.transport import Channel
@@ -15,25 +14,19 @@ from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.group_blows import GroupBlows
 from tests.simulation.plan import Blow
 from tests.simulation.talks import Talk
-from tests.simulation.world import TELEGRAM, World
+from tests.simulation.telegram_blows import TelegramBlows
+from tests.simulation.world import World
 
 DOWN = 6.0
 """Seconds that something is down at most; likewise:"""
 FROZEN = 15.0
-AWAY = 25.0
-FLOOD = 12
 SLOW = 0.05
 TAKEN_UP = 0.2
 """Seconds between two looks whether an emptied store has been taken up."""
 TIMES = 4
 """How often, at most, something is lost, doubled or refused."""
-EDIT, DIFFERENCE, HISTORY = "messages.EditMessage", "updates.GetDifference", "messages.GetHistory"
-METHODS = (SEND, SEND, EDIT, DIFFERENCE, HISTORY)
-BUSY = ((500, "WORKER_BUSY_TOO_LONG_RETRY"), (-503, "Timeout"), (500, "RPC_CALL_FAIL"))
 CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge", "bridge-in": "bridge"}
 """What the processes call themselves at NATS."""
-NOT_TAKEN = (16, 17, 32, 33)
-"""Codes of bad_msg_notification: the clock, twice each way, and the sequence number."""
 
 
 @dataclass
@@ -56,6 +49,7 @@ class Blows:
     def __post_init__(self) -> None:
         self.at_brokers.note = self._note
         self.at_edges.crash = self.crash
+        self.telegram = TelegramBlows(self.world, self.chance, self._note, self._note_flood)
 
     def strike(self, blow: Blow) -> None:
         if blow.what.startswith("edge_"):
@@ -65,6 +59,8 @@ class Blows:
             self.group.strike(blow.what.removeprefix("group_"), blow.size)
         elif blow.what.startswith("broker_"):
             self.at_brokers.strike(blow.what, blow.size)
+        elif blow.what.startswith("telegram_"):
+            self.telegram.strike(blow.what.removeprefix("telegram_"), blow.whom, blow.size)
         else:
             getattr(self, f"_{blow.what}")(blow.whom, blow.size)
 
@@ -191,57 +187,6 @@ class Blows:
         self._note("requeued", "rabbitmq", 0)
         for queue in list(self.world.rabbitmq.store.queues):
             self.world.rabbitmq.requeue_early(queue)
-
-    # --- Telegram
-
-    def _telegram_cut(self, whom: str, _: float) -> None:
-        self._note("cut", "telegram", 0, whom)
-        self.world.telegram.drop_connections(self._caller(whom))
-
-    def cut_telegram(self) -> None:
-        """Cut everybody off, who may connect again at once."""
-        self._note("cut", "telegram", 0)
-        self.world.telegram.drop_connections()
-
-    def _telegram_away(self, _: str, size: float) -> None:
-        self._note("outage", "telegram", size * AWAY)
-        self.world.telegram.drop_connections()
-        self.world.loop.network.refused[TELEGRAM] = None
-        self._later(size * AWAY, lambda: self.world.loop.network.refused.pop(TELEGRAM, None))
-
-    def _telegram_answer_lost(self, whom: str, _: float) -> None:
-        self._note("answer_lost", "telegram", 0, whom)
-        self.world.telegram.faults.lose_answers(self._caller(whom), method=self.chance.choice(METHODS))
-
-    def _telegram_flood(self, whom: str, size: float) -> None:
-        seconds = 1 + int(size * FLOOD)
-        self._note_flood(whom, seconds)
-        self.world.telegram.faults.flood_wait(self._caller(whom), seconds, method=self.chance.choice(METHODS))
-
-    def _telegram_busy(self, whom: str, size: float) -> None:
-        self._note("passing_refusals", "telegram", 0, whom)
-        (code, name), method = self.chance.choice(BUSY), self.chance.choice(METHODS)
-        self.world.telegram.faults.refuse(self._caller(whom), code, name, method=method, times=1 + int(size * TIMES))
-
-    def _telegram_gap(self, whom: str, size: float) -> None:
-        self._note("gap", "telegram", 0, whom)
-        self.world.telegram.faults.suppress_pushes(self._caller(whom), 1 + int(size * TIMES))
-
-    def _telegram_doubled(self, whom: str, size: float) -> None:
-        self.world.telegram.faults.repeat_pushes(self._caller(whom), 1 + int(size * TIMES))
-
-    def _telegram_turned_round(self, whom: str, size: float) -> None:
-        self.world.telegram.faults.delay_pushes(self._caller(whom), 1 + int(size * TIMES))
-
-    def _telegram_stuck(self, whom: str, size: float) -> None:
-        self._note("stuck_slices", "telegram", 0, whom)
-        self.world.telegram.faults.stuck_slices(self._caller(whom), 1 + int(size * TIMES))
-        self.world.telegram.drop_connections(self._caller(whom))
-
-    def _telegram_not_taken(self, whom: str, _: float) -> None:
-        self._note("bad_messages", "telegram", 0, whom)
-        code, method = self.chance.choice(NOT_TAKEN), self.chance.choice(METHODS)
-        self.world.telegram.faults.notify_bad_message(self._caller(whom), code, method=method)
 
     # --- processes
 

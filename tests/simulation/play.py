@@ -116,7 +116,7 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     made.loop.after_step = _both(crashes.after_step, look)
     await asyncio.sleep(max([SAID_UNTIL, *(saying.at for saying in plan.sayings)]) + LOOK)
     # Of a gap after which nothing comes a client learns when it connects again; otherwise it asks after 15 minutes.
-    blows.cut_telegram()
+    blows.telegram.cut_everybody()
     await _until(lambda: all_rest(made, people, blows), CALM, fails=False)
     made.loop.after_step = crashes.after_step
     for crash in crashes.of(ENDING):
