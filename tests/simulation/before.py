@@ -15,6 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from edge.userbot.telegram import pyrogram_session
 from events.rabbitmq.client import fix_client
 from tests.simulation.await_sites import ROOT
 
@@ -55,11 +56,13 @@ def module(name: str) -> Any:
 def load() -> None:
     """Import all that takes part, so that this uses up no chance of a seed.
 
-    What only this version mends of RabbitMQ's client stays mended, whichever was here first.
+    What only this version mends of RabbitMQ's client stays mended, whichever was here first; what both mend of
+    Telegram's client begins with its own, although this version may have mended that before.
     """
     fix_client()
     for name in TAKE_PART:
         module(name)
+    module(pyrogram_session.__name__)._handle_packet = pyrogram_session._handle_packet
 
 
 def same(thing: Any) -> Any:

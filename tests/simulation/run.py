@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from events.errors import TransportUnreachable
+from tests.promises.history import Disturbance, History
 from tests.promises.jsonl import write
 from tests.promises.judgement import judge
 from tests.simulation.await_sites import sites
@@ -28,6 +29,8 @@ from tests.simulation.shrinking import shrunk
 SEEDS = 300
 CHUNK = 20
 """Seeds that a process of Python plays before the next one takes over: what crashed in them is never freed."""
+JUST = 1.0
+"""Seconds in which a process that starts has made sure of all it needs."""
 AWAY = TransportUnreachable.__name__
 """What a process ends with by itself if a server is away when it starts."""
 COMMAND = "setup"
@@ -127,7 +130,11 @@ def breaches_of(played: Played) -> list[str]:
     found += [
         f"error: {line['event']} {line.get('error', '')} {line['traceback']}" for line in played.log if _is_bug(line)
     ]
-    found += [f"ended: {line['process']} with {line['error']}" for line in played.log if _is_end_by_fault(line)]
+    found += [
+        f"ended: {line['process']} with {line['error']}"
+        for line in played.log
+        if _is_end_by_fault(line, played.history)
+    ]
     return found + judge(played.history).faults
 
 
@@ -135,12 +142,16 @@ def _is_bug(line: dict[str, object]) -> bool:
     return "traceback" in line or line["event"] == "library.asyncio"
 
 
-def _is_end_by_fault(line: dict[str, object]) -> bool:
-    """Return whether a process that runs on has ended with an error, though no server was away when it started."""
-    runs_on = line["process"] != COMMAND
-    return (
-        line["event"] == "process.ended" and runs_on and bool(line["error"]) and not str(line["error"]).startswith(AWAY)
-    )
+def _is_end_by_fault(line: dict[str, object], history: History) -> bool:
+    """Return whether a process that runs on has ended with an error.
+
+    It may if a server was away when it started, or lost a stream while it made sure of all it needs.
+    """
+    if line["event"] != "process.ended" or line["process"] == COMMAND or not line["error"]:
+        return False
+    lost = [one.began for one in history.of(Disturbance) if one.what in ("deleted_stream", "emptied")]
+    just_lost = any(0 <= float(str(line["time"])) - at < JUST for at in lost)
+    return not (str(line["error"]).startswith(AWAY) or just_lost)
 
 
 def _outcome(plan: Plan, played: Played) -> Outcome:

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from tests.promises.history import History
+from tests.promises.history import Disturbance, History
 from tests.simulation.play import Played
 from tests.simulation.run import breaches_of
 
@@ -21,6 +21,22 @@ def test_a_process_that_ends_with_an_error_is_a_breach() -> None:
 def test_one_that_ends_as_told_or_whose_server_is_away_when_it_starts_breaks_nothing() -> None:
     assert breaches(event="process.ended", error="") == []
     assert breaches(event="process.ended", error="TransportUnreachable: NATS server could not be reached") == []
+
+
+def test_one_whose_stream_is_deleted_while_it_starts_may_end_with_an_error() -> None:
+    def found(deleted_at: float) -> list[str]:
+        lost = History((Disturbance("deleted_stream", "REPLIES", deleted_at, deleted_at),))
+        line = {
+            "time": 9.0,
+            "process": "userbot",
+            "event": "process.ended",
+            "error": "TransportError: stream not found",
+        }
+        return breaches_of(Played(lost, Counter(), [line], "", 0, 1.0))
+
+    assert found(8.5) == []
+    assert found(7.9) != []
+    assert found(9.1) != []
 
 
 def test_a_command_may_end_with_an_error() -> None:

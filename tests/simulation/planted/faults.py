@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 FOUND = HERE / "found.toml"
 """By name: the seed that finds the fault, and the breach."""
-PACKAGES = ("bridge", "edge", "events", "functions", "observability", "tests/promises", "tests/simulation")
+PACKAGES = ("bridge", "cli", "edge", "events", "functions", "observability", "tests/promises", "tests/simulation")
 LEFT_OUT = shutil.ignore_patterns("voice", "static", "*.patch")
 SEEDS = "Seeds: "
 """The line of a patch that says which seeds can find it: words of `can_find`, space-separated."""

@@ -21,7 +21,7 @@ MOST = 2000
 """Seeds within which each fault has to be found."""
 CHUNK = 10
 """Seeds that a process of Python plays before the next one takes over: what crashed in them is never freed."""
-OURS = ("bridge", "edge", "events", "functions", "observability", "tests")
+OURS = ("bridge", "cli", "edge", "events", "functions", "observability", "tests")
 VENDORS = ("aio_pika", "aiolimiter", "fluent.runtime", "nats.js", "pydantic_settings", "pyrogram", "structlog")
 """What takes long to import, and is the same with and without the fault."""
 
