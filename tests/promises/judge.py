@@ -9,7 +9,7 @@ from tests.promises.history import FOR_EVER, Asked, Erased
 from tests.promises.of_account import OfAccount
 from tests.promises.owned import AT_ONCE, Owned
 from tests.promises.pieces import Pieces
-from tests.promises.restrictions import Restrictions
+from tests.promises.restrictions import RESTRICTED, Restrictions
 from tests.promises.texts import FAILURES
 from tests.promises.verdict import Verdict
 from tests.promises.waits import longest
@@ -135,10 +135,16 @@ class Judge:
         busy = (other for other in others if min(other.asked, default=FOR_EVER) <= moment)
         return any(other.over_at is None or other.over_at > moment for other in busy)
 
+    def _is_kept_out(self, question: Asked) -> bool:
+        """Whether it was asked in a group that the account could not write to for a while, nor find without a file."""
+        kept_out = self._part.chronicle.of(RESTRICTED)
+        return bool(question.writer) and any(one.ended > question.asked_at for one in kept_out)
+
     def _totals(self, verdict: Verdict) -> Iterator[str]:
         part = self._part
-        if verdict.undeliverable > part.refused:
-            yield f"undeliverable: {verdict.undeliverable}, but Telegram refused {part.refused} messages"
+        undeliverable = sum(kind == "undeliverable" and not self._is_kept_out(one) for one, kind in self.kinds)
+        if undeliverable > part.refused:
+            yield f"undeliverable: {undeliverable}, but Telegram refused {part.refused} messages"
         failed = verdict.failed_told - sum(q.request_id in part.malformed for q in part.asked)
         if failed > max(FEW_FAILED, MOST_FAILED * len(part.asked)):
             yield f"failed told: {failed} of {len(part.asked)} are too many"

@@ -214,3 +214,11 @@ def test_a_group_is_left_alone_only_while_the_account_may_not_write_there() -> N
     assert told in judge(History((ACCOUNT, MUTED, replace(LEFT, at=18.0)))).faults
     assert told in judge(History((ACCOUNT, MUTED, replace(LEFT, at=36.0)))).faults
     assert told not in judge(History((ACCOUNT, replace(MUTED, what="send_refused"), replace(LEFT, at=36.0)))).faults
+
+
+def test_what_can_t_be_sent_in_a_group_that_the_account_is_kept_out_of_is_no_refusal_that_nobody_gave() -> None:
+    told = f"{USER}: undeliverable: 1, but Telegram refused 0 messages"
+    failed = (question(15), Undeliverable(USER, GROUP, 20.0))
+    assert told in judge(History((ACCOUNT, *failed))).faults
+    assert told not in judge(History((ACCOUNT, MUTED, *failed))).faults
+    assert told in judge(History((ACCOUNT, replace(MUTED, ended=14.0), *failed))).faults
