@@ -104,7 +104,8 @@ def sites() -> tuple[Site, ...]:
 def suspended_at(task: SimulatedTask) -> Iterator[Site]:
     """Yield the sites of a task that waits, from the outermost call inwards."""
     for frame in frames(task.get_coro()):
-        if site := site_of(frame.f_code, frame.f_lineno):
+        code = frame.f_code
+        if site := site_of(code.co_filename, code.co_qualname, frame.f_lineno):
             yield site
 
 
@@ -126,10 +127,13 @@ def frames(waiting: Any) -> Iterator[FrameType]:
 
 
 @cache
-def site_of(code: CodeType, line: int) -> Site | None:
-    """Return the site of a suspended frame, None if it is not ours."""
-    file = _relative(code.co_filename)
-    return Site(file, code.co_qualname, line) if file and _takes_part(file) else None
+def site_of(path: str, function: str, line: int) -> Site | None:
+    """Return the site of a suspended frame, None if it is not ours.
+
+    By its path: the same function of the version before has a code that is equal.
+    """
+    file = _relative(path)
+    return Site(file, function, line) if file and _takes_part(file) else None
 
 
 def _files() -> Iterator[Path]:

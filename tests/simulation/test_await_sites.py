@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.simulation.await_sites import IN_PLACE, LEAVING, OF_KURIGRAM, ROOT, sites
+from tests.simulation.await_sites import IN_PLACE, LEAVING, OF_KURIGRAM, ROOT, site_of, sites
 from tests.simulation.plan import Plan, drawn
 from tests.simulation.suspending import AT_ONCE, unsuspending
 
@@ -49,6 +49,13 @@ def test_sites_are_where_the_product_waits() -> None:
     known = {(site.file, site.function) for site in sites()}
     assert ("functions/worker/loop.py", "Worker._fetch_until") in known
     assert len(sites()) > 800
+
+
+def test_the_same_function_of_another_version_is_no_site_of_this_one() -> None:
+    """Nor does it hide ours: Python takes their codes for equal."""
+    here = sites()[0]
+    assert site_of(str(ROOT / "build/before/1" / here.file), here.function, here.line) is None
+    assert site_of(str(ROOT / here.file), here.function, here.line) == here
 
 
 def test_a_function_that_is_left_out_is_still_there() -> None:
