@@ -1,6 +1,6 @@
-"""`python -m benchmarks.plots`: from build/bench.json to the plots and tables of docs/performance.md.
+"""`python -m benchmarks.plots`: from build/bench.json to the plots and tables of the docs.
 
-It writes what stands between a pair of `<!-- results: PART -->` and `<!-- end -->` in the page, and nothing else.
+It writes what stands between a pair of `<!-- results: PART -->` and `<!-- end -->` in a page, and nothing else.
 """
 
 import re
@@ -14,26 +14,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.results import RUNS, Results
-from benchmarks.targets import TARGETS, flat, verdict
+from benchmarks.targets import SERIES, TARGETS, flat, verdict
 
 RESULTS = Path("build/bench.json")
-PAGE, PLOTS = Path("docs/performance.md"), Path("docs/performance")
+PAGES = (Path("docs/performance.md"), Path("docs/kubernetes.md"))
+PLOTS = Path("docs/performance")
 
 IN_FLIGHT = (1, 16, 64)
-_TOO_LONG = ("engines.ways.", "engines.default_model.rounds.", "elastic.points")
-"""For a page; the ways have a table of their own, the points a plot."""
+_TOO_LONG = ("engines.ways.", "engines.default_model.rounds.", *SERIES)
+"""For a page; the ways have a table of their own."""
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Everything that build/bench.json has figures for; the other parts of the page stay as they are."""
+    """Everything that build/bench.json has figures for; the other parts of the pages stay as they are."""
     results = Results(RESULTS).read()
     PLOTS.mkdir(exist_ok=True)
     for part, draw in DRAWN.items():
         if part in results:
             _save(draw(results[part]), part)
-    PAGE.write_text(with_results(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
-    click.echo(f"written: {PAGE} and the plots in {PLOTS}")
+    for page in PAGES:
+        page.write_text(with_results(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+    click.echo(f"written: {', '.join(map(str, PAGES))} and the plots in {PLOTS}")
 
 
 def with_results(page: str, results: Mapping[str, Any]) -> str:

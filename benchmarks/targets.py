@@ -62,6 +62,10 @@ TARGETS: Mapping[str, Target] = {
 }
 
 
+SERIES = ("elastic.points",)
+"""Figures for a plot, too long for a table."""
+
+
 def flat(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """`messaging.p50_ms_1` and so on with their figures; what `runs` has is none."""
     for part, figures in results.items():
@@ -82,9 +86,10 @@ def verdict(key: str, figure: Any) -> str:
 
 
 def table(results: Mapping[str, Any]) -> Table:
-    """Every figure; those with a target first in their part."""
+    """Every figure but the series; those with a target first in their part."""
     made = Table("figure", "measured", "target", "")
-    for key, figure in sorted(flat(results), key=lambda row: (row[0].partition(".")[0], row[0] not in TARGETS)):
+    rows = (row for row in flat(results) if not row[0].startswith(SERIES))
+    for key, figure in sorted(rows, key=lambda row: (row[0].partition(".")[0], row[0] not in TARGETS)):
         judged = verdict(key, figure)
         made.add_row(key, str(figure), str(TARGETS.get(key, "")), judged, style="red" if judged == "missed" else None)
     return made

@@ -120,17 +120,24 @@ def test_a_figure_is_judged_by_its_target(key, figure, judged) -> None:
     assert verdict(key, figure) == judged
 
 
-def test_the_table_has_every_figure_nested_ones_too(console) -> None:
+def test_the_table_has_every_figure_nested_ones_too_but_no_series(console) -> None:
     results = {
         "engines": {"ways": {"openvino": {"p50": 1.25}}},
+        "elastic": {"lost": 0, "points": [(0.0, 1, 2, 3)]},
         "start": {"first_answer_seconds": 9},
         "runs": {"x": {}},
     }
-    assert dict(flat(results)) == {"engines.ways.openvino.p50": 1.25, "start.first_answer_seconds": 9}
+    assert dict(flat(results)) == {
+        "engines.ways.openvino.p50": 1.25,
+        "elastic.lost": 0,
+        "elastic.points": [(0.0, 1, 2, 3)],
+        "start.first_answer_seconds": 9,
+    }
     console.print(table(results))
     printed = console.export_text()
     assert "engines.ways.openvino.p50" in printed
     assert "missed" in printed
+    assert "elastic.points" not in printed, "a plot shows it"
 
 
 async def test_a_load_makes_its_trips_with_no_more_in_flight_than_it_may() -> None:
