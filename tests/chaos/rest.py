@@ -4,7 +4,7 @@ from events.jetstream.records import JetStreamRecords
 from tests.chaos.edges import Edge
 from tests.chaos.users import Crowd, of_edge
 from tests.chaos.world import World, records_of
-from tests.promises.in_chats import rests
+from tests.promises.in_chats import open_drafts, rests
 
 
 async def calm(world: World, stored: JetStreamRecords, crowd: Crowd) -> bool:
@@ -20,4 +20,4 @@ async def _calm(world: World, stored: JetStreamRecords, crowd: Crowd, edge: Edge
     afresh = {broken.chat: broken.afresh_at for broken in crowd.breaks}
     missing = [q for q in asked if (q.chat, q.message_id) not in seen and q.deleted_at is None]
     arrived = all(q.asked_at <= max(emptied, afresh.get(q.chat, 0)) for q in missing)
-    return arrived and all(record and rests(record) for record in records.values())
+    return arrived and all(record and rests(record) and not open_drafts(record) for record in records.values())

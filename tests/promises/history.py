@@ -131,6 +131,16 @@ class Undeliverable:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """The log has that a step of a chat was given up."""
+
+    account: str
+    chat: str
+    step: str
+    at: float
+
+
+@dataclass(frozen=True)
 class LeftAlone:
     """The log has that the account is silent in a group for a while, as it may not write there."""
 
@@ -284,13 +294,14 @@ class Draft:
 
 @dataclass(frozen=True)
 class Record:
-    """A chat's at the end. `seen`: the messages that it knows."""
+    """A chat's at the end. `seen`: the messages that it knows. `open_drafts`: how many still stand in it."""
 
     account: str
     chat: str
     is_readable: bool = True
     rests: bool = True
     seen: tuple[int, ...] = ()
+    open_drafts: int = 0
 
 
 @dataclass(frozen=True)
@@ -348,6 +359,7 @@ Line = (
     | Logged
     | Settled
     | Undeliverable
+    | Skipped
     | LeftAlone
     | Disturbance
     | Flood

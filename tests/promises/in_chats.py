@@ -26,10 +26,14 @@ def record_line(account: str, chat: str, record: ChatRecord | None) -> Record:
     """None: it can't be read."""
     if record is None:
         return Record(account, chat, is_readable=False)
-    return Record(account, chat, rests=rests(record), seen=tuple(record.seen))
+    return Record(account, chat, rests=rests(record), seen=tuple(record.seen), open_drafts=open_drafts(record))
 
 
 def rests(record: ChatRecord) -> bool:
     to_do = record.current or record.waiting or record.bursts or record.notices or record.erasing
-    owners = record.orders or record.recalled or record.withdrawn or any(not one.closed for one in record.drafts)
-    return not (to_do or owners)
+    return not (to_do or record.orders or record.recalled or record.withdrawn)
+
+
+def open_drafts(record: ChatRecord) -> int:
+    """Those that are not over."""
+    return sum(not one.closed for one in record.drafts)

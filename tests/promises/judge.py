@@ -10,6 +10,7 @@ from tests.promises.of_account import OfAccount
 from tests.promises.owned import AT_ONCE, Owned
 from tests.promises.pieces import Pieces
 from tests.promises.restrictions import RESTRICTED, Restrictions
+from tests.promises.skips import Skips
 from tests.promises.texts import FAILURES
 from tests.promises.verdict import Verdict
 from tests.promises.waits import longest
@@ -28,6 +29,7 @@ class Judge:
         self._owned = Owned(part, self.pieces) if part.account.owned else None
         self._faults = Faults(part)
         self._restrictions = Restrictions(part)
+        self._skips = Skips(part)
         self._counted: Counter[str] = Counter()
         self._busy: dict[str, list[Case]] = {}
         self.kinds: list[tuple[Asked, str]] = []
@@ -38,7 +40,7 @@ class Judge:
         verdict = Verdict()
         for question in self._part.asked:
             self._judge(question, verdict)
-        busy = [chat for chat, record in self._part.records.items() if not (record.is_readable and record.rests)]
+        busy = [chat for chat, record in self._part.records.items() if self._skips.is_busy(record)]
         verdict.left_busy = len(busy)
         verdict.faults += [f"left busy: {chat}" for chat in busy]
         verdict.faults += [f"{self._part.account.account}: {wrong}" for wrong in self._totals(verdict)]
@@ -65,7 +67,8 @@ class Judge:
         if not case.ends:
             return self._silence(case)
         if case.ends[0] in FAILURES:
-            return "failed_told", "" if self._faults.may_fail(case) else "no fault was longer than the deadline"
+            may_fail = self._faults.may_fail(case) or self._skips.may_fail(case)
+            return "failed_told", "" if may_fail else "no fault was longer than the deadline"
         return "answered_once", ""
 
     def _silence(self, case: Case) -> tuple[str, str]:
@@ -94,11 +97,11 @@ class Judge:
         return self._faults.silence(case) or self._owners_silence(case, untaken, unlogged=True) or "lost"
 
     def _cut_short(self, case: Case) -> str:
-        """What the silence is called if its user erased the chat, or its group took no answer."""
+        """What the silence is called if its user erased the chat, its group took no answer, or it was given up."""
         if erased_at := self._erased_at(case):
             case.silenced_at = erased_at
             return "erased"
-        return self._restrictions.silence(case)
+        return self._restrictions.silence(case) or self._skips.silence(case)
 
     def _erased_at(self, case: Case) -> float | None:
         """When its user deleted the history while it waited for its outcome, for all that the log says."""
@@ -140,12 +143,17 @@ class Judge:
         kept_out = self._part.chronicle.of(RESTRICTED)
         return bool(question.writer) and any(one.ended > question.asked_at for one in kept_out)
 
+    def _is_refused(self, case: Case) -> bool:
+        """Whether no time would have got it an answer."""
+        return case.question.request_id in self._part.malformed or self._skips.may_fail(case)
+
     def _totals(self, verdict: Verdict) -> Iterator[str]:
         part = self._part
         undeliverable = sum(kind == "undeliverable" and not self._is_kept_out(one) for one, kind in self.kinds)
         if undeliverable > part.refused:
             yield f"undeliverable: {undeliverable}, but Telegram refused {part.refused} messages"
-        failed = verdict.failed_told - sum(q.request_id in part.malformed for q in part.asked)
+        told = [case for case, (_, kind) in zip(self.cases, self.kinds, strict=True) if kind == "failed_told"]
+        failed = verdict.failed_told - sum(self._is_refused(case) for case in told)
         if failed > max(FEW_FAILED, MOST_FAILED * len(part.asked)):
             yield f"failed told: {failed} of {len(part.asked)} are too many"
         yield from (text for broken in part.breaks if (text := self._faults.telling(broken)))
@@ -155,3 +163,4 @@ class Judge:
         yield from self._owned.wrongs() if self._owned else ()
         yield from self.pieces.wrongs()
         yield from self._restrictions.wrongs()
+        yield from self._skips.wrongs()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.promises.history import History, LeftAlone, Line, Logged, Settled, Undeliverable
+from tests.promises.history import History, LeftAlone, Line, Logged, Settled, Skipped, Undeliverable
 
 TAKEN_UP = ("asked", "queued", "joined")
 Message = tuple[str, int]
@@ -83,6 +83,8 @@ def line_of(account: str, entry: Mapping[str, Any], at: float) -> Line | None:
             return Settled(account, chat, int(message), entry["outcome"], at)
         case "message.undeliverable" if entry["part"] != "thinking":
             return Undeliverable(account, entry["chat"], at)
+        case "driver.gave_up":
+            return Skipped(account, entry["chat"], entry["step"], at)
         case "group.left_alone":
             return LeftAlone(account, entry["chat"], at)
     return None

@@ -21,6 +21,7 @@ from tests.promises.history import (
     Record,
     Refused,
     Sent,
+    Skipped,
 )
 from tests.promises.logbook import logbook
 from tests.promises.outcomes import outcomes, thoughts
@@ -38,6 +39,7 @@ class OfAccount:
         self.chronicle = Disturbances(list(history.of(Disturbance))).concerning(name)
         self.breaks = [one for one in history.of(Break) if one.account == name]
         self.left_alone = [one for one in history.of(LeftAlone) if one.account == name]
+        self.skips = [one for one in history.of(Skipped) if one.account == name]
         self.erased = [one for one in history.of(Erased) if one.account == name]
         self.acts = [one for one in history.of(Act) if one.account == name]
         self.drafts = [one for one in history.of(Draft) if one.account == name]

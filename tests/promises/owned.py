@@ -7,6 +7,7 @@ from tests.promises.history import FOR_EVER, Act, Asked, Draft
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
+from tests.promises.skips import RECALL
 from tests.promises.texts import FAILURES
 
 SOON = 2.0
@@ -150,10 +151,11 @@ class Owned:
             yield f"a draft is left: {sorted(draft.questions)} {draft.message_id}"
 
     def _left_drafts(self) -> Sequence[Draft]:
-        """Those that are left although no store has forgotten them; each refusal to delete accounts for one."""
+        """Those that are left although no store has forgotten them; each that could not be deleted accounts for one."""
         emptied = max((noted.ended for noted in self._part.chronicle.of("emptied")), default=0.0)
         left = [draft for draft in self._part.drafts if draft.is_left and draft.seen_at > emptied]
-        return left[len(self._part.chronicle.of("deletion_refused")) :]
+        recalls = sum(one.step == RECALL for one in self._part.skips)
+        return left[len(self._part.chronicle.of("deletion_refused")) + recalls :]
 
     def _over_the_limit(self) -> Iterator[str]:
         if self._part.chronicle.of("emptied"):

@@ -26,6 +26,7 @@ class Verdict:
     lost_with_store: int = 0
     unreadable: int = 0
     undeliverable: int = 0
+    given_up: int = 0
     restricted: int = 0
     lost: int = 0
     thinking_twice: int = 0

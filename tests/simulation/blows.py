@@ -10,9 +10,11 @@ from events.transport import Channel
 from tests.promises.history import FOR_EVER, Disturbance, Flood
 from tests.simulation import before
 from tests.simulation.broker_faults import BrokerFaults
+from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.group_blows import GroupBlows
 from tests.simulation.plan import Blow
+from tests.simulation.stops import Stops
 from tests.simulation.talks import Talk
 from tests.simulation.telegram_blows import TelegramBlows
 from tests.simulation.world import World
@@ -40,6 +42,7 @@ class Blows:
     chance: Random
     at_edges: EdgeFaults
     at_brokers: BrokerFaults
+    bugs: Bugs
     noted: list[Disturbance] = field(default_factory=list)
     floods: list[Flood] = field(default_factory=list)
     talk: Talk | None = None
@@ -50,9 +53,14 @@ class Blows:
         self.at_brokers.note = self._note
         self.at_edges.crash = self.crash
         self.telegram = TelegramBlows(self.world, self.chance, self._note, self._note_flood)
+        self.bugs.note = self._note
+        self.rare: dict[str, Stops | Bugs] = {"stop": Stops(self), "bug": self.bugs}
 
     def strike(self, blow: Blow) -> None:
-        if blow.what.startswith("edge_"):
+        family, _, kind = blow.what.partition("_")
+        if family in self.rare:
+            self.rare[family].strike(kind, blow.whom, blow.size)
+        elif blow.what.startswith("edge_"):
             self._note(blow.what.removeprefix("edge_"), "telegram", 0, blow.whom)
             self.at_edges.strike(blow.what, blow.whom, blow.size)
         elif blow.what.startswith("group_"):
@@ -62,7 +70,11 @@ class Blows:
         elif blow.what.startswith("telegram_"):
             self.telegram.strike(blow.what.removeprefix("telegram_"), blow.whom, blow.size)
         else:
-            getattr(self, f"_{blow.what}")(blow.whom, blow.size)
+            self.strike_one(blow.what, blow.whom, blow.size)
+
+    def strike_one(self, what: str, whom: str, size: float) -> None:
+        """Strike one of the kinds that are below."""
+        getattr(self, f"_{what}")(whom, size)
 
     @property
     def group(self) -> GroupBlows:

@@ -176,6 +176,7 @@ class Plan:
 def drawn(seed: int) -> Plan:
     """Return the plan of a seed."""
     from tests.simulation.grouping import with_group  # they need this module
+    from tests.simulation.rare_blows import with_rare_blows
     from tests.simulation.voting import with_votes
 
     chance = Random(f"plan {seed}")
@@ -194,7 +195,7 @@ def drawn(seed: int) -> Plan:
     plan = _with_program(plan, Random(f"program {seed}"))
     at_brokers = broker_blows.drawn(seed, SAID_UNTIL, rabbitmq=plan.rabbitmq, program=bool(plan.codec))
     plan = replace(plan, blows=(*plan.blows, *(Blow(*one) for one in at_brokers)))
-    return with_votes(_with_version_before(with_group(plan), Random(f"updates {seed}")))
+    return with_rare_blows(with_votes(_with_version_before(with_group(plan), Random(f"updates {seed}"))))
 
 
 def _with_version_before(plan: Plan, chance: Random) -> Plan:

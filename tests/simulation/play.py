@@ -20,6 +20,7 @@ from tests.simulation import before
 from tests.simulation.await_sites import Site
 from tests.simulation.blows import Blows
 from tests.simulation.broker_faults import BrokerFaults
+from tests.simulation.bugs import Bugs
 from tests.simulation.crashes import Crashes
 from tests.simulation.determinism import determined
 from tests.simulation.edge_faults import EdgeFaults
@@ -79,10 +80,10 @@ def play(plan: Plan, *, look: Look | None = None) -> Played:
 async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look | None) -> Played:
     async with world(loop, chance) as made:
         registers = Registers(made.nats.store)
-        at_brokers = BrokerFaults(made)
-        with made.log.taken(), registers.recorded(), at_brokers.at_work():
+        at_brokers, bugs = BrokerFaults(made), Bugs(made)
+        with made.log.taken(), registers.recorded(), at_brokers.at_work(), bugs.at_work():
             people = People(made, plan, chance)
-            blows = Blows(made, chance, EdgeFaults(made, people, registers), at_brokers)
+            blows = Blows(made, chance, EdgeFaults(made, people, registers), at_brokers, bugs)
             crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
             made.on_crash = crashes.note
             broken = ""

@@ -23,9 +23,10 @@ from tests.promises.history import (
     Sent,
     Settings,
 )
-from tests.promises.in_chats import record_line, rests
+from tests.promises.in_chats import open_drafts, record_line, rests
 from tests.promises.logbook import line_of
 from tests.promises.outcomes import outcomes
+from tests.promises.skips import RECALL
 from tests.simulation.blows import Blows, kind_of
 from tests.simulation.owners import QUESTION
 from tests.simulation.people import Asked as AskedThere
@@ -75,7 +76,7 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
         asked = [one for one in asked if not blows.at_edges.records.hid(edge, one.chat, one.at)]
         if any((one.chat, one.message_id) not in seen for one in asked if one.deleted_at is None):
             return False
-        if not all(record and rests(record) for record in records.values()):
+        if not _rest(list(records.values()), world, edge):
             return False
     if people.program and not people.program.rests():
         return False
@@ -84,6 +85,20 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
     if blows.is_under_way or not blows.at_edges.records.rest:
         return False
     return all(owner.rests for owner in people.owners.values())
+
+
+def _rest(records: list[ChatRecord | None], world: World, edge: str) -> bool:
+    """Whether all do, but for a draft for each recall that was given up."""
+    readable = [record for record in records if record]
+    if len(readable) < len(records) or not all(rests(record) for record in readable):
+        return False
+    drafts = sum(open_drafts(record) for record in readable)
+    return not drafts or drafts <= _recalls_given_up(world, edge)
+
+
+def _recalls_given_up(world: World, edge: str) -> int:
+    given_up = (line for line in world.log.lines if (line["process"], line["event"]) == (edge, "driver.gave_up"))
+    return sum(line["step"] == RECALL for line in given_up)
 
 
 def _asked(one: AskedThere, world: World, people: People) -> Asked:

@@ -16,7 +16,8 @@ from edge.userbot.chat import own_messages
 from tests.promises.history import Asked, Update
 from tests.promises.jsonl import read
 from tests.promises.linearizable import OK
-from tests.simulation import edge_blows, grouping
+from tests.simulation import edge_blows, grouping, rare_blows
+from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.grouping import FORUM, PLAIN
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
@@ -26,6 +27,7 @@ from tests.simulation.processes import SimulatedProcess
 from tests.simulation.registers import STREAM, Registers
 from tests.simulation.run import outcome_of
 from tests.simulation.shrinking import shrunk
+from tests.simulation.stops import Stops
 
 ROOT = Path(__file__).parents[2]
 SERVER = ("server", 1)
@@ -252,6 +254,26 @@ def test_blows_at_an_edge_leave_the_rest_of_a_plan_as_it_is(monkeypatch: pytest.
 def test_every_blow_at_an_edge_can_be_struck() -> None:
     kinds = edge_blows.KINDS | edge_blows.OF_CHATS | edge_blows.OF_STATE
     assert [kind for kind in kinds if not hasattr(EdgeFaults, f"_{kind}")] == []
+
+
+RARE = {"stop": Stops, "bug": Bugs}
+
+
+def test_rare_blows_leave_the_rest_of_a_plan_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = tuple(f"{family.name}_" for family in rare_blows.FAMILIES)
+    plans = [drawn(seed) for seed in range(1, 60)]
+    monkeypatch.setattr(rare_blows, "FAMILIES", ())
+    without = [drawn(seed) for seed in range(1, 60)]
+    others = [tuple(blow for blow in plan.blows if not blow.what.startswith(names)) for plan in plans]
+    assert [replace(plan, blows=blows) for plan, blows in zip(plans, others, strict=True)] == without
+
+
+def test_some_plans_have_each_rare_blow_and_it_can_be_struck() -> None:
+    struck = {blow.what for seed in range(1, 400) for blow in drawn(seed).blows}
+    for family in rare_blows.FAMILIES:
+        kinds = {**family.kinds, **family.outward, **family.inward}
+        assert {f"{family.name}_{kind}" for kind in kinds} <= struck
+        assert [kind for kind in kinds if not hasattr(RARE[family.name], f"_{kind}")] == []
 
 
 def test_some_plans_have_a_group_with_all_that_is_said_there_and_others_are_as_without() -> None:

@@ -180,7 +180,7 @@ class World:
             self.accounts[name] = account
             self.add_userbot(name, account, given | ({} if bot else asking | gather(name)))
         # Where answers take longer, processes do not wait for them at their end.
-        hasty = {"grace": 1} if any(blow.what == "broker_engine_slow" for blow in plan.blows) else {}
+        hasty = {"grace": 1} if any(blow.what in ("broker_engine_slow", "stop_slow") for blow in plan.blows) else {}
         for name in ("generate-1", "generate-2"):
             self.add_generate(name, {"trigger": "jetstream"} | hasty)
         if plan.rabbitmq:

@@ -1,0 +1,55 @@
+"""Which blows a plan has that lead where others seldom do. Each family has chances of its own.
+
+`stops.py` and `bugs.py` strike them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from tests.simulation.plan import SAID_UNTIL, Blow, Plan
+
+
+@dataclass(frozen=True)
+class Family:
+    """`kinds`, and how often, compared with each other. `share`: of the seeds that have such blows, `count` of them.
+
+    `outward`: kinds where requests go to workers on RabbitMQ; `inward`: where another program asks over it.
+    """
+
+    name: str
+    share: float
+    count: tuple[int, int]
+    kinds: Mapping[str, int]
+    outward: Mapping[str, int] = field(default_factory=dict)
+    inward: Mapping[str, int] = field(default_factory=dict)
+
+    def drawn(self, plan: Plan) -> Iterator[Blow]:
+        chance = Random(f"{self.name} blows {plan.seed}")
+        if chance.random() >= self.share:
+            return
+        kinds = {**self.kinds, **(self.outward if plan.rabbitmq else {}), **(self.inward if plan.codec else {})}
+        for _ in range(chance.randint(*self.count)):
+            (what,) = chance.choices(list(kinds), list(kinds.values()))
+            at, whom = round(chance.uniform(0, SAID_UNTIL), 3), chance.choice(plan.edges)
+            yield Blow(at, f"{self.name}_{what}", whom, round(chance.random(), 3))
+
+
+FAMILIES = (
+    Family(
+        "stop",
+        share=0.2,
+        count=(1, 2),
+        kinds={"slow": 4, "frozen": 3, "connecting": 3},
+        outward={"outward": 4},
+        inward={"inward": 4},
+    ),
+    Family("bug", share=0.25, count=(1, 3), kinds={"step": 6, "reply": 1}),
+)
+
+
+def with_rare_blows(plan: Plan) -> Plan:
+    """Return the plan with those that its seed draws. The version before may not know what to do about them."""
+    if plan.has_version_before:
+        return plan
+    return replace(plan, blows=(*plan.blows, *(blow for family in FAMILIES for blow in family.drawn(plan))))
