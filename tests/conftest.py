@@ -29,6 +29,7 @@ from events.runtime.retrying import Retrying
 from events.schema import GenerationRequested, Role, Turn
 from tests.chaos.shipped_nats import ShippedNats
 from tests.rabbitmq_node import RabbitMQNode, installed
+from tests.rabbitmq_queues import delete_queues
 from tests.simulation.rabbitmq.node import SimulatedNode
 
 CI = os.environ.get("CI") == "true"
@@ -187,7 +188,7 @@ async def rabbitmq_url(shared_rabbitmq: RabbitMQNode | SimulatedNode) -> str:
     """The shared broker, without a message in our queues."""
     async with rabbitmq_connection.connect(SecretStr(shared_rabbitmq.url), name="wipe", clock=SystemClock()) as broker:
         names = [queue.name for queue in rabbitmq_topology.OURS]
-        await rabbitmq_topology.delete(broker.consuming, *names, "rpc_queue", rabbitmq_topology.ORIGINAL_REPLIES.name)
+        await delete_queues(broker.consuming, *names, "rpc_queue", rabbitmq_topology.ORIGINAL_REPLIES.name)
     return shared_rabbitmq.url
 
 

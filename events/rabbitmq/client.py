@@ -37,14 +37,13 @@ def fix_client() -> None:
 async def _opened(
     connection: AbstractConnection, close_callback: Callable[..., Awaitable[Any]], **options: Any
 ) -> UnderlayChannel:
-    """Open a channel, as `UnderlayChannel.create` does.
+    """Open a channel, as `UnderlayChannel.create` does on a connection that its caller has found ready.
 
     `connection.closing` is another future each time it is read, so the client's own way of removing the callback from
     it has no effect, and the connection keeps the callback of each closed channel, with all that this refers to
     (https://github.com/mosquito/aio-pika/issues/490).
     """
     once = OneShotCallback(close_callback)
-    await connection.ready()
     lost = connection.closing
     lost.add_done_callback(once)
 

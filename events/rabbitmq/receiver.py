@@ -16,7 +16,7 @@ from events.rabbitmq.connection import Broker
 from events.rabbitmq.faults import ERRORS, classify, translate_errors
 from events.rabbitmq.message import AmqpMessage, decode
 from events.rabbitmq.topology import Queue
-from events.runtime.tasks import finish, within
+from events.runtime.tasks import within
 
 STOP_TIMEOUT = timedelta(seconds=2)
 """A robust channel waits for its connection for ever, though without one there are no consumers to cancel."""
@@ -156,11 +156,6 @@ class Receiver:
         while not self._ready.empty():
             for received in self._unless_stale(self._ready.get_nowait()):
                 await received.requeue()
-
-    async def close(self) -> None:
-        """Close the channel; unsettled messages are delivered again."""
-        self._forget()
-        await finish(STOP_TIMEOUT, topology.close_channel(self._channel))
 
     async def _amqp_channel(self) -> Channel:
         """Return aiormq's channel: a channel with aio-pika's robust queues fails to reopen when one is missing."""

@@ -162,10 +162,6 @@ class RabbitMQSubscription:
         except TransportError as error:
             log.warning("rabbitmq.not_left", error=str(error))
 
-    async def close(self) -> None:
-        """Close the channel; unsettled deliveries go to other workers."""
-        await self._receiver.close()
-
     async def _adjust(self, consumers: int) -> None:
         try:
             await within(ADJUST_TIMEOUT, self._receiver.resize(consumers, priority=WHEN_ALL_ARE_BUSY))

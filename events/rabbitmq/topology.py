@@ -145,14 +145,6 @@ async def _exists(connection: AbstractRobustConnection, queue: Queue) -> bool:
     return True
 
 
-async def delete(connection: AbstractRobustConnection, *names: str) -> None:
-    """Delete queues with their messages, if they exist. Raises TransportError."""
-    async with open_channel(connection) as channel:
-        for name in names:
-            with translate_errors(name):
-                await channel.queue_delete(name)
-
-
 async def adopt(connection: AbstractRobustConnection, queue: Queue) -> Queue:
     """Ensure that `queue` exists, and return it: passive if it is declared differently. Raises TransportError.
 

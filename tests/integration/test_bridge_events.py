@@ -20,6 +20,7 @@ from events.runtime.retrying import Retrying
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel
 from functions.worker.settling import origin_headers
+from tests.rabbitmq_queues import close, delete_queues
 
 IN = {"BRIDGE_DIRECTION": "in"}
 SECOND = timedelta(seconds=1)
@@ -30,7 +31,7 @@ CALLBACK = "requester"
 async def requester(world, broker):
     """`requester.send(message)`, and the next answer with `await requester.answer()`."""
     callback = topology.Queue(CALLBACK, durable=False)
-    await topology.delete(broker.consuming, CALLBACK)
+    await delete_queues(broker.consuming, CALLBACK)
     receiver = await Receiver.open(broker, callback, prefetch=16)
 
     class Requester:
@@ -45,8 +46,8 @@ async def requester(world, broker):
                         return received.message
 
     yield Requester()
-    await receiver.close()
-    await topology.delete(broker.consuming, CALLBACK)
+    await close(receiver)
+    await delete_queues(broker.consuming, CALLBACK)
 
 
 def asking(world, number: int, text: str = "привет") -> AmqpMessage:

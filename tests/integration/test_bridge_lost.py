@@ -13,6 +13,7 @@ from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import SystemClock
 from events.transport import MAX_FETCH_WAIT
+from tests.rabbitmq_queues import close, delete_queues
 
 WITHIN = 30
 """Seconds in which all is as it was."""
@@ -39,7 +40,7 @@ async def ask(broker, world, queue: str, number: int, codec: str) -> bytes:
             for received in await receiver.fetch(16, MAX_FETCH_WAIT):
                 await received.ack()
                 if received.message.correlation_id == message.correlation_id:
-                    await receiver.close()
+                    await close(receiver)
                     return received.message.body
 
 
@@ -47,13 +48,13 @@ async def test_our_workers_answer_again_when_every_queue_was_deleted(world, brok
     await world.worker("rabbitmq")
     await world.bridge()
     await world.edge.answers(await world.edge.ask([1]))
-    await topology.delete(broker.consuming, *OURS)
+    await delete_queues(broker.consuming, *OURS)
     await world.edge.answers(await world.edge.ask([2]), WITHIN)
 
 
 async def test_a_worker_alone_makes_all_of_our_queues_again(world, broker, poll) -> None:
     await world.worker("rabbitmq")
-    await topology.delete(broker.consuming, *OURS)
+    await delete_queues(broker.consuming, *OURS)
 
     async def all_there() -> bool:
         try:
@@ -71,7 +72,7 @@ async def test_the_originals_servers_answer_again_when_its_queues_were_deleted(w
     await world.program("original_model_server.py", "rpc_queue", "0")
     await world.bridge(BRIDGE_CODEC="original")
     await world.edge.answers(await world.edge.ask([1]))
-    await topology.delete(broker.consuming, "rpc_queue", topology.ORIGINAL_REPLIES.name)
+    await delete_queues(broker.consuming, "rpc_queue", topology.ORIGINAL_REPLIES.name)
     await world.program("original_model_server.py", "rpc_queue", "0")
     await world.edge.answers(await world.edge.ask([2]), WITHIN)
 
@@ -81,17 +82,17 @@ async def test_requesters_are_answered_again_when_their_queue_was_deleted(world,
     await world.worker("jetstream")
     await world.bridge(BRIDGE_DIRECTION="in", BRIDGE_CODEC=codec, BRIDGE_IN_QUEUE="asked")
     assert await ask(broker, world, "asked", 1, codec)
-    await topology.delete(broker.consuming, "asked")
+    await delete_queues(broker.consuming, "asked")
     assert await ask(broker, world, "asked", 2, codec)
 
 
 async def test_a_queue_that_somebody_had_declared_otherwise_is_made_anew_as_ours(world, broker) -> None:
-    await topology.delete(broker.consuming, "asked")
+    await delete_queues(broker.consuming, "asked")
     await topology.adopt(broker.consuming, topology.Queue("asked", arguments={"x-max-length": 5}))
     await world.worker("jetstream")
     await world.bridge(BRIDGE_DIRECTION="in", BRIDGE_IN_QUEUE="asked")
     assert await ask(broker, world, "asked", 1, "events")
-    await topology.delete(broker.consuming, "asked")
+    await delete_queues(broker.consuming, "asked")
     assert await ask(broker, world, "asked", 2, "events")
 
 
@@ -123,17 +124,17 @@ async def test_all_is_answered_again_when_rabbitmq_comes_back_empty(fragile_worl
 @pytest.mark.slow
 async def test_a_process_that_can_not_make_a_queue_again_says_so_and_ends(world, broker, name) -> None:
     process = await world.start(name, GENERATE_TRIGGER="rabbitmq")
-    await topology.delete(broker.consuming, topology.REPLIES.name)
+    await delete_queues(broker.consuming, topology.REPLIES.name)
     while True:
         try:  # before the process does
             async with topology.open_channel(broker.consuming) as channel:
                 await topology.declare(channel, topology.Queue(topology.REPLIES.name, arguments={"x-max-length": 5}))
             break
         except TransportError:
-            await topology.delete(broker.consuming, topology.REPLIES.name)
+            await delete_queues(broker.consuming, topology.REPLIES.name)
     async with asyncio.timeout(WITHIN):
         last = str(await process.ended())
-    await topology.delete(broker.consuming, topology.REPLIES.name)
+    await delete_queues(broker.consuming, topology.REPLIES.name)
     assert "exit code 1: timokha: RabbitMQ has 'timokha.replies' with other settings (its " in last
     assert "; delete it" in last
     assert "Traceback" not in process.log.read_text()
@@ -160,7 +161,7 @@ async def test_a_bridge_that_may_not_send_any_more_says_so_and_ends(fragile_worl
         await fragile_world.edge.ask(range(8))
         async with asyncio.timeout(2 * WITHIN):
             last = str(await bridge.ended())
-        await worker.close()
+        await close(worker)
     assert "exit code 1: timokha: RabbitMQ did not confirm a message for 'timokha.requests' (ACCESS_REFUSED" in last
     assert "Traceback" not in bridge.log.read_text()
 

@@ -12,6 +12,7 @@ from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import Receiver
 from events.schema import FinishReason
 from events.transport import MAX_FETCH_WAIT
+from tests.rabbitmq_queues import close, delete_queues
 
 ORIGINAL = {"BRIDGE_CODEC": "original"}
 IN = {**ORIGINAL, "BRIDGE_DIRECTION": "in"}
@@ -136,8 +137,8 @@ async def test_what_can_not_be_a_request_is_a_dead_letter_its_asker_is_told_and_
             answers += [received.message.body for received in await told.fetch(16, MAX_FETCH_WAIT)]
     assert sorted(answers) == sorted(text.encode() for text in TOLD.values())
     assert await world.edge.stored() == 1 + len(TOLD)
-    await told.close()
-    await topology.delete(broker.consuming, "bad-replies")
+    await close(told)
+    await delete_queues(broker.consuming, "bad-replies")
 
 
 async def test_a_question_that_fails_is_answered_so_that_its_user_is_not_busy_for_ever(world, js, poll) -> None:

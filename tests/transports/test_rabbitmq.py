@@ -25,6 +25,7 @@ from events.rabbitmq.subscription import RabbitMQSubscription
 from events.runtime.clock import SystemClock
 from events.transport import Channel
 from tests.clocks import SteppedClock
+from tests.rabbitmq_queues import close, delete_queues
 
 SECOND = timedelta(seconds=1)
 
@@ -99,7 +100,7 @@ async def test_what_a_closed_receiver_had_in_hand_comes_again_as_the_next_attemp
     await RabbitMQPublisher(broker.sender).publish(Channel.REQUESTS, make_event())
     first = await RabbitMQSubscription.open(broker, slots=1)
     assert (await fetch_one(first)).attempt == 1
-    await first.close()
+    await close(first._receiver)
 
     again = await fetch_one(await RabbitMQSubscription.open(broker, slots=1))
     assert again.attempt == 2
@@ -145,7 +146,7 @@ async def test_a_message_that_is_handed_back_once_more_than_its_queue_allows_is_
     limited = replace(
         topology.requests_queue("limited"), arguments={**topology.REQUESTS.arguments, "x-delivery-limit": 2}
     )
-    await topology.delete(broker.consuming, limited.name)
+    await delete_queues(broker.consuming, limited.name)
     receiver = await Receiver.open(broker, limited)
     await broker.sender.send(limited.name, AmqpMessage(b"x"))
     for attempts in range(3):
@@ -155,8 +156,8 @@ async def test_a_message_that_is_handed_back_once_more_than_its_queue_allows_is_
 
     dead = await received_from(broker, topology.DEADLETTERS)
     assert (dead.message.body, dead.message.death) == (b"x", "delivery_limit")
-    await receiver.close()
-    await topology.delete(broker.consuming, limited.name)
+    await close(receiver)
+    await delete_queues(broker.consuming, limited.name)
 
 
 async def test_the_queue_counts_one_consumer_for_each_slot(broker) -> None:

@@ -16,6 +16,7 @@ from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import SystemClock
 from tests.rabbitmq_node import RabbitMQNode
+from tests.rabbitmq_queues import delete_queues
 
 SECOND = timedelta(seconds=1)
 QUEUE = topology.Queue("lost", arguments=topology.QUORUM)
@@ -27,7 +28,7 @@ Lose = Callable[[Broker, RabbitMQNode], Awaitable[object]]
 @pytest.fixture
 async def broker(rabbitmq_url: str) -> AsyncIterator[Broker]:
     async with connect(SecretStr(rabbitmq_url), name="test", clock=SystemClock()) as broker:
-        await topology.delete(broker.consuming, QUEUE.name)
+        await delete_queues(broker.consuming, QUEUE.name)
         yield broker
 
 
@@ -44,7 +45,7 @@ async def arrives(broker: Broker, receiver: Receiver, body: bytes) -> None:
 
 
 async def delete(broker: Broker, _: RabbitMQNode) -> None:
-    await topology.delete(broker.consuming, QUEUE.name)
+    await delete_queues(broker.consuming, QUEUE.name)
 
 
 async def delete_with_the_tool(_: Broker, node: RabbitMQNode) -> None:
@@ -56,7 +57,7 @@ async def close_connections(_: Broker, node: RabbitMQNode) -> None:
 
 
 async def redeclare_otherwise(broker: Broker, _: RabbitMQNode) -> None:
-    await topology.delete(broker.consuming, QUEUE.name)
+    await delete_queues(broker.consuming, QUEUE.name)
     with suppress(TransportError):  # the receiver may have been sooner
         await topology.adopt(broker.consuming, replace(QUEUE, durable=False, arguments={}))
 
@@ -93,7 +94,7 @@ async def test_a_receiver_outlives_its_channel_and_gets_again_what_it_had_in_han
 async def test_a_stopped_receiver_does_not_come_back(broker: Broker) -> None:
     receiver = await Receiver.open(broker, QUEUE)
     await receiver.stop()
-    await topology.delete(broker.consuming, QUEUE.name)
+    await delete_queues(broker.consuming, QUEUE.name)
     await topology.adopt(broker.consuming, QUEUE)
     await broker.sender.send(QUEUE.name, AmqpMessage(b"x"))
     broker.upkeep.wake()

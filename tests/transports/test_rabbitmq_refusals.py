@@ -18,6 +18,7 @@ from events.rabbitmq.sender import Unsendable
 from events.runtime.clock import SystemClock
 from events.transport import MAX_FETCH_WAIT
 from tests.rabbitmq_node import RabbitMQNode
+from tests.rabbitmq_queues import close, delete_queues
 
 PASSWORD = "geheim"
 
@@ -138,8 +139,8 @@ async def test_a_message_whose_headers_are_too_large_does_not_end_the_connection
         assert "rabbitmq.disconnected" not in str(logs)
         received = [message for _ in range(2) for message in await receiver.fetch(1, MAX_FETCH_WAIT)]
         assert [message.message.headers for message in received] == [fits, fits]
-        await receiver.close()
-        await topology.delete(broker.consuming, queue.name)
+        await close(receiver)
+        await delete_queues(broker.consuming, queue.name)
 
 
 async def test_a_broker_without_memory_is_waited_for(own_rabbitmq: RabbitMQNode) -> None:
