@@ -8,7 +8,7 @@ from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
 from tests.promises.skips import RECALL
-from tests.promises.texts import FAILURES
+from tests.promises.texts import FAILURES, NO_SUCH_CHAT
 
 SOON = 2.0
 """Seconds in which what is being sent arrives."""
@@ -108,6 +108,7 @@ class Owned:
             answers = [end.text for end in self._part.outcomes(question) if end.text not in FAILURES]
             if answers and question.answered_at and not self._part.is_forgotten(question):
                 yield from (f"{why}: {question.name} {question.text}" for why in self._against(question))
+        yield from self._found_nobody()
         yield from self._bad_drafts()
         yield from self._over_the_limit()
 
@@ -124,6 +125,12 @@ class Owned:
                 yield f"answered after {act.what}"
         if question.chat in self._account.approving and not self._is_approved(question):
             yield "answered without approval"
+
+    def _found_nobody(self) -> Iterator[str]:
+        """An order about a name that nobody has is answered by the line that says so."""
+        for act in self._part.acts:
+            if act.what == "misname" and act.said and not act.said.startswith(NO_SUCH_CHAT):
+                yield f"found somebody whom there is not: {act.said}"
 
     def _held(self, act: Act, question: Asked) -> bool:
         return concerns(act, question) and holds_at(act, question.asked_at)

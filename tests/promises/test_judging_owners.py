@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edge.userbot import draft_phrases
+from edge.userbot.owner import phrases as owner_phrases
 from tests.promises.history import (
     BOT,
     FOR_EVER,
@@ -260,3 +261,19 @@ def test_a_question_is_rejected_as_the_owner_was_told_whatever_its_burst_was_set
     assert owned.explain(question, never_asked=True, counted=0) == ("rejected", 103 + 10.0)
     owned = make_owned([question], [did("reject", 103, 25, None, **told | {"said": ""})], log=settled(18, "rejected"))
     assert owned.explain(question, never_asked=True, counted=0) is None
+
+
+def test_nobody_is_found_by_a_name_that_nobody_has(make_owned) -> None:
+    def wrongs(said: str) -> list[str]:
+        return list(make_owned([], [did("misname", 103, 6, None, done_at=104, said=said)]).wrongs())
+
+    found = owner_phrases.paused("ru", "@nobody", "")
+    assert wrongs(found) == [f"found somebody whom there is not: {found}"]
+    assert not wrongs(owner_phrases.no_such_chat("ru", "@nobody"))
+    assert not wrongs("")  # it was not answered, e.g. as a store was lost
+
+
+def test_an_order_that_was_not_carried_out_explains_nothing(make_owned) -> None:
+    question, act = a_question(5, 100), did("void", 99, 4, said=owner_phrases.not_now("ru", "@anna"))
+    assert make_owned([question], [act]).explain(question, never_asked=True, counted=0) is None
+    assert not list(make_owned([a_question(5, 100, 103)], [act]).wrongs())

@@ -12,6 +12,7 @@ from edge.sandbox.state import Account
 from tests.promises.history import FOR_EVER
 from tests.promises.history import Act as ActLine
 from tests.promises.history import Draft as DraftLine
+from tests.promises.texts import NOT_NOW
 from tests.simulation.world import World
 
 DRAFT = "Черновик"
@@ -30,6 +31,7 @@ TOLD = 15.0
 """After which the owner repeats an order that nothing has answered."""
 DECIDES = 4.0
 """In which the owner decides about a draft, at most."""
+NOBODY = "@nobody_is_called_this"
 
 
 @dataclass
@@ -47,9 +49,15 @@ class Act:
     back_from: float = FOR_EVER
     back_at: float = FOR_EVER
 
+    @property
+    def is_void(self) -> bool:
+        """Whether Telegram did not let whom it names be looked up, so that nothing was done."""
+        return self.said.startswith(NOT_NOW)
+
     def line(self, edge: str) -> ActLine:
         chat, done = None if self.user is None else str(self.user), (self.done_at, self.said)
-        return ActLine(edge, self.what, chat, self.at, self.number, self.questions, *done, self.back_from, self.back_at)
+        what = "void" if self.is_void else self.what
+        return ActLine(edge, what, chat, self.at, self.number, self.questions, *done, self.back_from, self.back_at)
 
 
 @dataclass
@@ -102,6 +110,18 @@ class Owner:
     def deny(self, user: Account) -> None:
         self._hold(self._order(f"/deny {user.id}", "deny", user.id), f"/allow {user.id}")
 
+    def cancel_named(self, user: Account) -> None:
+        self._order(f"/cancel {_name(user)}", "cancel", user.id)
+
+    def pause_named(self, user: Account) -> None:
+        self._hold(self._order(f"/pause {_name(user)}", "pause", user.id), f"/resume {_name(user)}")
+
+    def deny_named(self, user: Account) -> None:
+        self._hold(self._order(f"/deny {_name(user)}", "deny", user.id), f"/allow {_name(user)}")
+
+    def misname(self, _: Account) -> None:
+        self._order(f"/{self.chance.choice(('pause', 'cancel', 'resume'))} {NOBODY}", "misname", None)
+
     def _whom(self, user: Account) -> tuple[int | None, str]:
         return (None, "all") if self.chance.random() < EVERYBODY else (user.id, str(user.id))
 
@@ -121,17 +141,26 @@ class Owner:
         self._do(self._held(act))
 
     async def _held(self, act: Act) -> None:
-        """Take it back after a while, for certain, and again if it was carried out after that."""
+        """Take it back after a while, for certain, and again if it was carried out after that.
+
+        By the chat's number if Telegram does not tell whose name it is.
+        """
         await self._told(act)
+        if act.is_void:
+            return
         await asyncio.sleep(self.chance.uniform(*HELD))
-        act.back_from = self._now
+        act.back_from, back = self._now, act.back
         while act.back_at == FOR_EVER or act.back_at < act.done_at < FOR_EVER:
-            if await self._told(self._order(act.back, act.back[1:].split()[0], act.user)):
+            order = self._order(back, back[1:].split()[0], act.user)
+            if await self._told(order):
                 act.back_at = self._now
+            elif order.is_void:
+                back = f"{back.split()[0]} {act.user}"
 
     async def _told(self, act: Act) -> bool:
+        """Return whether it was carried out."""
         until = self._now + TOLD
-        while act.done_at == FOR_EVER and self._now < until:
+        while act.done_at == FOR_EVER and not act.is_void and self._now < until:
             await asyncio.sleep(LOOK)
             self._look()
         return act.done_at < FOR_EVER
@@ -161,7 +190,8 @@ class Owner:
             return
         for act in self.acts:
             if act.number == message.reply_to and act.what != "wrote":
-                act.done_at, act.said = min(self._now, act.done_at), message.text
+                act.said = message.text
+                act.done_at = act.done_at if act.is_void else min(self._now, act.done_at)
 
     def _decide(self, draft: SeenDraft, decision: str) -> None:
         if draft.message.id not in self._account.box.messages:
@@ -200,3 +230,7 @@ class Owner:
     @property
     def _now(self) -> float:
         return self.world.loop.time()
+
+
+def _name(user: Account) -> str:
+    return f"@{user.username}"

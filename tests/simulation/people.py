@@ -77,8 +77,10 @@ class People:
     def invite(self) -> None:
         self.program = Program(self.world, self.plan.codec) if self.plan.codec else None
         for number in range(self.plan.users):
-            name = f"User {number}"
-            self.users.append(self.world.telegram.add_user(first_name=name, phone=f"+7999{number:07}", lang_code="ru"))
+            name, username = f"User {number}", f"user_{number}" if self.plan.names_people else None
+            phone = f"+7999{number:07}"
+            user = self.world.telegram.add_user(first_name=name, username=username, phone=phone, lang_code="ru")
+            self.users.append(user)
 
     def edge_of(self, number: int) -> str:
         """Return the edge that the user of this number writes to."""

@@ -155,6 +155,11 @@ class Plan:
     def has_version_before(self) -> bool:
         return bool(self.before) or any(blow.what == VERSION_CHANGED for blow in self.blows)
 
+    @property
+    def names_people(self) -> bool:
+        """Whether the owner calls people by their usernames."""
+        return any(saying.what.endswith("named") for saying in self.sayings)
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
 
@@ -176,6 +181,7 @@ class Plan:
 def drawn(seed: int) -> Plan:
     """Return the plan of a seed."""
     from tests.simulation.grouping import with_group  # they need this module
+    from tests.simulation.owning import with_owner
     from tests.simulation.rare_blows import with_rare_blows
     from tests.simulation.voting import with_votes
 
@@ -195,7 +201,8 @@ def drawn(seed: int) -> Plan:
     plan = _with_program(plan, Random(f"program {seed}"))
     at_brokers = broker_blows.drawn(seed, SAID_UNTIL, rabbitmq=plan.rabbitmq, program=bool(plan.codec))
     plan = replace(plan, blows=(*plan.blows, *(Blow(*one) for one in at_brokers)))
-    return with_rare_blows(with_votes(_with_version_before(with_group(plan), Random(f"updates {seed}"))))
+    plan = with_votes(_with_version_before(with_group(plan), Random(f"updates {seed}")))
+    return with_owner(with_rare_blows(plan))
 
 
 def _with_version_before(plan: Plan, chance: Random) -> Plan:

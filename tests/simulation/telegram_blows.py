@@ -13,6 +13,7 @@ FLOOD = 12
 TIMES = 4
 """How often, at most, something is lost, doubled or refused."""
 EDIT, DIFFERENCE, HISTORY = "messages.EditMessage", "updates.GetDifference", "messages.GetHistory"
+NAME = "contacts.ResolveUsername"
 METHODS = (SEND, SEND, EDIT, DIFFERENCE, HISTORY)
 BUSY = ((500, "WORKER_BUSY_TOO_LONG_RETRY"), (-503, "Timeout"), (500, "RPC_CALL_FAIL"))
 NOT_TAKEN = (16, 17, 32, 33)
@@ -62,6 +63,10 @@ class TelegramBlows:
         seconds = 1 + int(size * FLOOD)
         self.note_flood(whom, seconds)
         self.world.telegram.faults.flood_wait(self._caller(whom), seconds, method=self.chance.choice(METHODS))
+
+    def names_flooded(self, whom: str, size: float) -> None:
+        """Nobody is found by their name meanwhile."""
+        self.world.telegram.faults.flood_wait(self._caller(whom), 1 + int(size * FLOOD), method=NAME)
 
     def busy(self, whom: str, size: float) -> None:
         self.note("passing_refusals", "telegram", 0, whom)
