@@ -276,6 +276,13 @@ def test_a_pause_that_is_read_after_a_later_order_to_resume_does_not_begin() -> 
     assert policies.pause(policy, after, FOR_EVER, after).paused_until == FOR_EVER
 
 
+def test_who_was_denied_before_they_were_allowed_stays_allowed_whichever_order_is_read_first() -> None:
+    policy = deny(allow(Policy(), ("@anna", "7"), by=22), ("@anna", "8"), by=14)
+    assert (policy.allowed, policy.denied) == (("@anna", "7"), ("8",))
+    assert deny(policy, ("@anna",), by=23).denied == ("8", "@anna")
+    assert allow(deny(Policy(), ("7",), by=22), ("7",), by=14).denied == ("7",)
+
+
 def test_an_order_to_resume_of_a_wrong_clock_prevents_no_pause() -> None:
     record = ChatRecord(resumed_at=NOW + hours(5))
     assert pause_chat(record, NOW, FOR_EVER, NOW).paused_until == FOR_EVER

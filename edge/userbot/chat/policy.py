@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.userbot.chat.record import Moment, UnreadableRecord, schema_of, with_schema
+from edge.userbot.chat.record import NO_MESSAGE, Moment, UnreadableRecord, schema_of, with_schema
 
 SCHEMA = 1
 MAX_COUNTED = 256
@@ -25,8 +25,9 @@ class Policy(BaseModel):
 
     `paused_since`, `paused_until`, `paused_by`: the pause of all chats, if there is one. `resumed_at`: when
     the owner last ended one. `owner_told`: the owner knows
-    of a pause that they did not ask for. `allowed`, `denied`: entries of `People` added by commands. `answers`: asked
-    for on `day` in all chats, a date in the owner's time zone; `counted`: the newest of their requests.
+    of a pause that they did not ask for. `allowed`, `denied`: entries of `People` added by commands; `decided`: for each
+    of them the id of the command's message. `answers`: asked for on `day` in all chats, a date in the owner's time zone;
+    `counted`: the newest of their requests.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -38,6 +39,7 @@ class Policy(BaseModel):
     owner_told: bool = False
     allowed: Annotated[tuple[str, ...], Field(max_length=MAX_ENTRIES)] = ()
     denied: Annotated[tuple[str, ...], Field(max_length=MAX_ENTRIES)] = ()
+    decided: Annotated[dict[str, int], Field(max_length=2 * MAX_ENTRIES)] = Field(default_factory=dict)
     day: str = ""
     answers: Annotated[int, Field(ge=0)] = 0
     counted: Annotated[tuple[str, ...], Field(max_length=MAX_COUNTED)] = ()
@@ -102,16 +104,33 @@ def resume(policy: Policy, at: datetime) -> Policy:
     return policy.having(paused_since=None, paused_until=None, paused_by="", resumed_at=at, owner_told=False)
 
 
-def allow(policy: Policy, entry: str) -> Policy:
-    """Answer `entry`, an entry of `People`, whatever the settings say."""
+def allow(policy: Policy, entry: str, by: int = NO_MESSAGE) -> Policy:
+    """Answer `entry`, an entry of `People`, whatever the settings say.
+
+    `by`: the message of the command, which changes nothing if a later one was carried out before it.
+    """
+    if is_overruled(policy, entry, by):
+        return policy
     denied = tuple(other for other in policy.denied if other != entry)
-    return policy.having(allowed=_with(policy.allowed, entry), denied=denied)
+    return _decided(policy.having(allowed=_with(policy.allowed, entry), denied=denied), entry, by)
 
 
-def deny(policy: Policy, entry: str) -> Policy:
-    """Do not answer `entry`, an entry of `People`, whatever the settings say."""
+def deny(policy: Policy, entry: str, by: int = NO_MESSAGE) -> Policy:
+    """Do not answer `entry`, an entry of `People`, whatever the settings say. `by`: likewise."""
+    if is_overruled(policy, entry, by):
+        return policy
     allowed = tuple(other for other in policy.allowed if other != entry)
-    return policy.having(denied=_with(policy.denied, entry), allowed=allowed)
+    return _decided(policy.having(denied=_with(policy.denied, entry), allowed=allowed), entry, by)
+
+
+def is_overruled(policy: Policy, entry: str, by: int) -> bool:
+    """Return whether a command later than the message `by` has decided about `entry`: they may be read in any order."""
+    return policy.decided.get(entry, NO_MESSAGE) > by
+
+
+def _decided(policy: Policy, entry: str, by: int) -> Policy:
+    decided = policy.decided | ({entry: by} if by else {})
+    return policy.having(decided={one: decided[one] for one in (*policy.allowed, *policy.denied) if one in decided})
 
 
 def count_answer(policy: Policy, request_id: str, day: str, limit: int) -> Policy:

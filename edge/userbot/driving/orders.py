@@ -68,7 +68,7 @@ class Orders:
             case Status() | Queue() | Limits():
                 return await self._report(parsed, rules)
             case Allow(who) | Deny(who):
-                return await self._change_lists(parsed, who, rules) if who else reports.people(rules)
+                return await self._change_lists(parsed, order, rules) if who else reports.people(rules)
             case Pause() | Resume() | Cancel() if parsed.chat == ALL:
                 return await self._change_all(parsed, order, rules)
             case Pause() | Resume() | Cancel():
@@ -92,12 +92,14 @@ class Orders:
             case Limits():
                 return reports.limits(rules, now)
 
-    async def _change_lists(self, parsed: Allow | Deny, who: tuple[str, ...], rules: Rules) -> str:
-        locale = rules.locale
+    async def _change_lists(self, parsed: Allow | Deny, order: Order, rules: Rules) -> str:
+        locale, who, by = rules.locale, parsed.who, order.message_id
         change = changes.allow if isinstance(parsed, Allow) else changes.deny
-        policy = await self._change_policy(lambda policy: change(policy, who))
+        policy = await self._change_policy(lambda policy: change(policy, who, by))
         if policy is None:
             return phrases.unreadable_policy(locale)
+        if any(policies.is_overruled(policy, entry, by) for entry in who):
+            return reports.people(replace(rules, policy=policy))
         taken_in = policy.allowed if isinstance(parsed, Allow) else policy.denied
         if not set(who) <= set(taken_in):
             return phrases.full(locale)

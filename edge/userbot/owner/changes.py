@@ -87,18 +87,18 @@ def has_room(policy: Policy, who: Sequence[str]) -> bool:
     return all(len({*entries, *who}) <= MAX_ENTRIES for entries in (policy.allowed, policy.denied))
 
 
-def allow(policy: Policy, who: Sequence[str]) -> Policy:
-    """Answer `who`, entries of `People`, if there is room for them."""
-    return _with_each(policies.allow, policy, who)
+def allow(policy: Policy, who: Sequence[str], by: int = NO_MESSAGE) -> Policy:
+    """Answer `who`, entries of `People`, if there is room for them. `by`: the order's message."""
+    return _with_each(policies.allow, policy, who, by)
 
 
-def deny(policy: Policy, who: Sequence[str]) -> Policy:
-    """Do not answer `who`, if there is room for them."""
-    return _with_each(policies.deny, policy, who)
+def deny(policy: Policy, who: Sequence[str], by: int = NO_MESSAGE) -> Policy:
+    """Do not answer `who`, if there is room for them. `by`: the order's message."""
+    return _with_each(policies.deny, policy, who, by)
 
 
-def _with_each(change: Callable[[Policy, str], Policy], policy: Policy, who: Sequence[str]) -> Policy:
+def _with_each(change: Callable[[Policy, str, int], Policy], policy: Policy, who: Sequence[str], by: int) -> Policy:
     changed = policy
     for entry in who if has_room(policy, who) else ():
-        changed = change(changed, entry)
+        changed = change(changed, entry, by)
     return policy if changed == policy else changed
