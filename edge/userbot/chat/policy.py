@@ -24,10 +24,9 @@ class Policy(BaseModel):
     """`Policy()` is that of an account whose owner has decided nothing.
 
     `paused_since`, `paused_until`, `paused_by`: the pause of all chats, if there is one. `resumed_at`: when
-    the owner last ended one. `owner_told`: the owner knows
-    of a pause that they did not ask for. `allowed`, `denied`: entries of `People` added by commands; `decided`: for each
-    of them the id of the command's message. `answers`: asked for on `day` in all chats, a date in the owner's time zone;
-    `counted`: the newest of their requests.
+    the owner last ended one. `owner_told`: the owner knows of a pause that they did not ask for. `allowed`, `denied`:
+    entries of `People` added by commands; `decided`: for each of them the id of the command's message. `answers`:
+    asked for on `day` in all chats, a date in the owner's time zone; `counted`: the newest of their requests.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
