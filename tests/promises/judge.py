@@ -12,6 +12,7 @@ from tests.promises.pieces import Pieces
 from tests.promises.restrictions import RESTRICTED, Restrictions
 from tests.promises.skips import Skips
 from tests.promises.texts import FAILURES
+from tests.promises.unstored import Unstored
 from tests.promises.verdict import Verdict
 from tests.promises.waits import longest
 
@@ -29,7 +30,7 @@ class Judge:
         self._owned = Owned(part, self.pieces) if part.account.owned else None
         self._faults = Faults(part)
         self._restrictions = Restrictions(part)
-        self._skips = Skips(part)
+        self._skips, self._unstored = Skips(part), Unstored(part)
         self._counted: Counter[str] = Counter()
         self._busy: dict[str, list[Case]] = {}
         self.kinds: list[tuple[Asked, str]] = []
@@ -67,7 +68,7 @@ class Judge:
         if not case.ends:
             return self._silence(case)
         if case.ends[0] in FAILURES:
-            may_fail = self._faults.may_fail(case) or self._skips.may_fail(case)
+            may_fail = self._faults.may_fail(case) or self._is_refused(case)
             return "failed_told", "" if may_fail else "no fault was longer than the deadline"
         return "answered_once", ""
 
@@ -97,11 +98,11 @@ class Judge:
         return self._faults.silence(case) or self._owners_silence(case, untaken, unlogged=True) or "lost"
 
     def _cut_short(self, case: Case) -> str:
-        """What the silence is called if its user erased the chat, its group took no answer, or it was given up."""
+        """What the silence is called if its user erased the chat, its group took no answer, or it was refused."""
         if erased_at := self._erased_at(case):
             case.silenced_at = erased_at
             return "erased"
-        return self._restrictions.silence(case) or self._skips.silence(case)
+        return self._restrictions.silence(case) or self._skips.silence(case) or self._unstored.silence(case)
 
     def _erased_at(self, case: Case) -> float | None:
         """When its user deleted the history while it waited for its outcome, for all that the log says."""
@@ -145,7 +146,8 @@ class Judge:
 
     def _is_refused(self, case: Case) -> bool:
         """Whether no time would have got it an answer."""
-        return case.question.request_id in self._part.malformed or self._skips.may_fail(case)
+        malformed = case.question.request_id in self._part.malformed
+        return malformed or self._skips.may_fail(case) or self._unstored.may_fail(case)
 
     def _totals(self, verdict: Verdict) -> Iterator[str]:
         part = self._part
@@ -164,3 +166,4 @@ class Judge:
         yield from self.pieces.wrongs()
         yield from self._restrictions.wrongs()
         yield from self._skips.wrongs()
+        yield from self._unstored.wrongs()

@@ -20,7 +20,8 @@ class Logbook:
     a burst (`collecting`) or went on with one. `doubtful`: what may have been answered before the store was lost.
     `refused`: when a rule of the owner's did. `outcomes`: how those were settled. By chat: when Telegram refused an
     answer for good. `owner_wrote`: when which message was taken for the owner's. `erased`: when which `/delete_history`
-    was carried out. A killed process takes the lines with it that it had not written.
+    was carried out. `unstored`: when what was not stored as it should be, or was `dropped`. A killed process takes the
+    lines with it that it had not written.
     """
 
     asked: dict[Message, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -35,6 +36,7 @@ class Logbook:
     doubtful: set[Message] = field(default_factory=set)
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     erased: dict[Message, float] = field(default_factory=dict)
+    unstored: dict[Message, list[tuple[float, str]]] = field(default_factory=dict)
 
     def take(self, line: Logged) -> None:
         message = line.chat, line.message_id
@@ -52,6 +54,8 @@ class Logbook:
                 self.erased.setdefault(message, line.at)
             case "paused" | "refused_person":
                 self.refused.setdefault(message, line.at)
+            case "dropped" | "not_stored":
+                self.unstored.setdefault(message, []).append((line.at, line.effect))
             case "ignored_busy":
                 self.ignored.setdefault(message, line.at)
 
@@ -76,8 +80,9 @@ def logbook(history: History, account: str) -> Logbook:
 def line_of(account: str, entry: Mapping[str, Any], at: float) -> Line | None:
     """A line of the userbot's log as one of a history, None if it does not matter there."""
     match entry["event"]:
-        case "message.received":
-            return Logged(account, str(entry["chat"]), int(entry["message"]), str(entry["effect"]), at)
+        case "message.received" | "message.dropped" | "message.not_stored":
+            effect = entry.get("effect") or entry["event"].removeprefix("message.")
+            return Logged(account, str(entry["chat"]), int(entry["message"]), str(effect), at)
         case "question.settled":
             _, chat, message, _ = entry["request_id"].split(".")
             return Settled(account, chat, int(message), entry["outcome"], at)

@@ -7,7 +7,7 @@ from tests.promises.history import FOR_EVER, Act, Asked, Draft
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
-from tests.promises.skips import RECALL
+from tests.promises.skips import RECALL, TOO_SMALL
 from tests.promises.texts import FAILURES, NO_SUCH_CHAT
 
 SOON = 2.0
@@ -177,5 +177,6 @@ class Owned:
 
     def _is_disturbed(self, begin: float, end: float) -> bool:
         kinds = (self._account.account, "nats", "telegram")
-        noted = (noted for noted in self._part.chronicle.disturbances if noted.whom in kinds)
+        every = self._part.chronicle.disturbances
+        noted = (noted for noted in every if noted.whom in kinds or noted.what == TOO_SMALL)
         return any(one.touches(begin, end, slack=NOTICED) for one in noted)

@@ -12,6 +12,7 @@ from tests.promises.disturbances import Disturbances
 from tests.promises.faults import SLACK
 from tests.promises.history import Acknowledged, Disturbance, History
 from tests.promises.program_lines import ANSWERED, DEAD, DROPPED, REFUSED, Dead, GivenUp, Posted, Replied
+from tests.promises.skips import TOO_SMALL
 
 ON_THE_WAY = ("nats", "rabbitmq", "bridge-in", "generate")
 """What a request and its reply go through."""
@@ -89,8 +90,15 @@ class _Known:
         taken_away = any(noted.touches(request.at, reply.at) for noted in self._chronicle.of("deleted_stream"))
         return long or taken_away or self._was_given_up(request)
 
+    def _was_refused(self, request: Posted) -> bool:
+        """A stream was too small for it or for its reply, perhaps only at first."""
+        end = request.at + request.deadline
+        return any(noted.touches(request.at, end) for noted in self._chronicle.of(TOO_SMALL))
+
     def _was_given_up(self, request: Posted) -> bool:
-        """RabbitMQ has dead-lettered what waited in its queue."""
+        """RabbitMQ has dead-lettered what waited in its queue, or JetStream has refused it."""
+        if self._was_refused(request):
+            return True
         end = request.at + request.deadline
         given_up = self._chronicle.of("given_up")
         return any(noted.whom == request.queue and noted.touches(request.at, end) for noted in given_up)
@@ -102,10 +110,10 @@ class _Known:
         """
         end = float("inf") if letter else request.at + request.deadline
         streams = ("DEADLETTERS",) if letter else ("REQUESTS", "REPLIES")
-        for noted in self._chronicle.of("emptied", "deleted_stream", "queue_lost"):
+        for noted in self._chronicle.of("emptied", "deleted_stream", "queue_lost", TOO_SMALL):
             if not noted.touches(request.at, end):
                 continue
-            if noted.what == "emptied" or noted.whom in streams:
+            if noted.what == "emptied" or noted.whom in (*streams, "nats"):
                 return True
             if noted.whom == request.queue and request.request_id not in self._taken:
                 return True

@@ -8,6 +8,7 @@ from tests.promises.history import REQUESTS, Acknowledged, Disturbance, History,
 from tests.promises.jsonl import read, write
 from tests.promises.judgement import judge
 from tests.promises.program_lines import ANSWERED, DEAD, DROPPED, FAILED, REFUSED, Dead, GivenUp, Posted, Replied
+from tests.promises.skips import TOO_SMALL
 
 QUEUE = "programs.requests"
 NUMBERS = {ANSWERED: 1, REFUSED: 2, DEAD: 3, FAILED: 4, DROPPED: 5}
@@ -112,3 +113,16 @@ def test_a_fault_as_long_as_the_deadline_explains_a_failure() -> None:
     lines = [*without(ANSWER), replied(1, "", 131.0), dead(1)]
     assert len(faults([*lines, Disturbance("kill", "generate", 11.0, 100.0)])) == 1
     assert faults([*lines, Disturbance("kill", "generate", 11.0, 130.0)]) == []
+
+
+@pytest.mark.parametrize(
+    ("whom", "at", "count"), [("REPLIES", 11.0, 0), ("REPLIES", 131.0, 1), ("DEADLETTERS", 11.0, 1)]
+)
+def test_a_stream_that_was_too_small_costs_replies(whom, at, count) -> None:
+    assert len(faults([*without(ANSWER), Disturbance(TOO_SMALL, whom, at, at)])) == count
+
+
+def test_a_stream_that_was_too_small_explains_a_failure_and_a_dead_letter() -> None:
+    small = Disturbance(TOO_SMALL, "REPLIES", 10.5, 11.0)
+    assert faults([*without(ANSWER), replied(1, ""), dead(1), small]) == []
+    assert faults([*GOOD, dead(1), small]) == []

@@ -4,7 +4,8 @@ from edge.userbot import phrases
 from edge.userbot.owner import phrases as owner_phrases
 
 LOCALES = ("ru", "en")
-FAILURES = {phrases.failure(locale, reason) for locale in LOCALES for reason in (phrases.DEADLINE, "", "empty")}
+WHYS = (phrases.DEADLINE, phrases.TOO_LARGE, "", "empty")
+FAILURES = {phrases.failure(locale, reason) for locale in LOCALES for reason in WHYS}
 
 REFUSALS = {
     phrases.refusal(locale, reason) for locale in LOCALES for reason in (phrases.REFUSED_PERSON, phrases.DAY_LIMIT)

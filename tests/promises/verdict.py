@@ -27,6 +27,7 @@ class Verdict:
     unreadable: int = 0
     undeliverable: int = 0
     given_up: int = 0
+    not_stored: int = 0
     restricted: int = 0
     lost: int = 0
     thinking_twice: int = 0

@@ -13,6 +13,7 @@ from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.group_blows import GroupBlows
+from tests.simulation.nats_refusals import NatsRefusals
 from tests.simulation.plan import Blow
 from tests.simulation.stops import Stops
 from tests.simulation.talks import Talk
@@ -50,18 +51,20 @@ class Blows:
     """By edge: when its store was emptied for the first time, and when the last one was taken up."""
 
     def __post_init__(self) -> None:
-        self.at_brokers.note = self._note
+        self.at_brokers.note = self.note
         self.at_edges.crash = self.crash
-        self.telegram = TelegramBlows(self.world, self.chance, self._note, self._note_flood)
-        self.bugs.note = self._note
-        self.rare: dict[str, Stops | Bugs] = {"stop": Stops(self), "bug": self.bugs}
+        self.telegram = TelegramBlows(self.world, self.chance, self.note, self._note_flood)
+        self.bugs.note = self.note
+        self.refusals = NatsRefusals(self)
+        self.rare: dict[str, Stops | Bugs | NatsRefusals]
+        self.rare = {"stop": Stops(self), "bug": self.bugs, "refused": self.refusals}
 
     def strike(self, blow: Blow) -> None:
         family, _, kind = blow.what.partition("_")
         if family in self.rare:
             self.rare[family].strike(kind, blow.whom, blow.size)
         elif blow.what.startswith("edge_"):
-            self._note(blow.what.removeprefix("edge_"), "telegram", 0, blow.whom)
+            self.note(blow.what.removeprefix("edge_"), "telegram", 0, blow.whom)
             self.at_edges.strike(blow.what, blow.whom, blow.size)
         elif blow.what.startswith("group_"):
             self.group.strike(blow.what.removeprefix("group_"), blow.size)
@@ -78,29 +81,29 @@ class Blows:
 
     @property
     def group(self) -> GroupBlows:
-        return GroupBlows(self.world, self.talk, self._note, self._note_flood)
+        return GroupBlows(self.world, self.talk, self.note, self._note_flood)
 
     # --- NATS
 
     def _nats_killed(self, _: str, size: float) -> None:
-        self._note("kill", "nats", size * DOWN)
+        self.note("kill", "nats", size * DOWN)
         self.world.kill_nats(size * DOWN)
 
     def _nats_frozen(self, _: str, size: float) -> None:
-        self._note("freeze", "nats", size * FROZEN)
+        self.note("freeze", "nats", size * FROZEN)
         self.world.nats.freeze()
         self._later(size * FROZEN, self.world.nats.thaw)
 
     def _nats_cut(self, whom: str, _: float) -> None:
-        self._note("cut", "nats", 0)
+        self.note("cut", "nats", 0)
         self.world.nats.cut(CLIENT_NAMES.get(whom, "generate"))
 
     def _nats_without_leader(self, _: str, size: float) -> None:
-        self._note("without_leader", "nats", 0)
+        self.note("without_leader", "nats", 0)
         self.world.nats.faults.without_leader += 1 + int(size * 2 * TIMES)
 
     def _nats_slow(self, _: str, size: float) -> None:
-        self._note("slow", "nats", size * FROZEN)
+        self.note("slow", "nats", size * FROZEN)
         self.world.nats.faults.delay = SLOW
         self._later(size * FROZEN, self._nats_fast)
 
@@ -122,10 +125,10 @@ class Blows:
         """It holds up whoever waits for it, which may be long after the blow."""
         what, _, rest = subject.partition(".")
         kind = "update_answer_lost" if what == "$KV" else "puback_lost"
-        self._note(kind, rest.partition(".")[0], PUBLISH_TIMEOUT)
+        self.note(kind, rest.partition(".")[0], PUBLISH_TIMEOUT)
 
     def _delivered_twice(self, _: str, size: float) -> None:
-        self._note("delivered_twice", "nats", 0)
+        self.note("delivered_twice", "nats", 0)
         self.world.nats.faults.forgotten_acks += 1 + int(size * TIMES)
 
     def _store_emptied(self, _: str, __: float) -> None:
@@ -135,14 +138,17 @@ class Blows:
     def _stream_deleted(self, _: str, __: float) -> None:
         stream = self.chance.choice([subjects.stream(channel) for channel in Channel])
         if self.world.nats_has(stream):
-            self._note("deleted_stream", stream, 0)
-            self.world.nats.delete_stream(stream)
+            self.delete_stream(stream)
+
+    def delete_stream(self, stream: str) -> None:
+        self.note("deleted_stream", stream, 0)
+        self.world.nats.delete_stream(stream)
 
     def _consumer_deleted(self, whom: str, _: float) -> None:
         replies = subjects.edge_consumer(str(self.world.accounts[whom].id))
         stream, consumer = self.chance.choice((("REQUESTS", subjects.GENERATE_CONSUMER), ("REPLIES", replies)))
         if self.world.nats_has(stream, consumer):
-            self._note("deleted_consumer", consumer, 0)
+            self.note("deleted_consumer", consumer, 0)
             self.world.nats.delete_consumer(stream, consumer)
 
     def _note_emptied(self) -> None:
@@ -177,26 +183,26 @@ class Blows:
     # --- RabbitMQ
 
     def _rabbitmq_killed(self, _: str, size: float) -> None:
-        self._note("kill", "rabbitmq", size * DOWN)
+        self.note("kill", "rabbitmq", size * DOWN)
         for queue in self.world.rabbitmq.store.queues.values():
             if not queue.durable:
-                self._note("queue_lost", queue.name, size * DOWN)
+                self.note("queue_lost", queue.name, size * DOWN)
         self.world.kill_rabbitmq(size * DOWN)
 
     def _rabbitmq_cut(self, _: str, __: float) -> None:
-        self._note("cut", "rabbitmq", 0)
+        self.note("cut", "rabbitmq", 0)
         self.world.rabbitmq.cut()
 
     def _confirm_lost(self, _: str, size: float) -> None:
-        self._note("confirm_lost", "rabbitmq", 0)
+        self.note("confirm_lost", "rabbitmq", 0)
         self.world.rabbitmq.lose_confirms(1 + int(size * TIMES))
 
     def _returned(self, _: str, size: float) -> None:
-        self._note("returned", "rabbitmq", 0)
+        self.note("returned", "rabbitmq", 0)
         self.world.rabbitmq.return_publishes(1 + int(size * TIMES))
 
     def _requeued(self, _: str, __: float) -> None:
-        self._note("requeued", "rabbitmq", 0)
+        self.note("requeued", "rabbitmq", 0)
         for queue in list(self.world.rabbitmq.store.queues):
             self.world.rabbitmq.requeue_early(queue)
 
@@ -206,7 +212,7 @@ class Blows:
         self.crash(whom, size * DOWN)
 
     def _process_stopped(self, whom: str, size: float) -> None:
-        self._note("term", kind_of(whom), size * DOWN, whom if whom in self.world.accounts else "")
+        self.note("term", kind_of(whom), size * DOWN, whom if whom in self.world.accounts else "")
         self.world.processes[whom].stop(again_after=size * DOWN)
 
     def _version_changed(self, whom: str, size: float) -> None:
@@ -216,23 +222,23 @@ class Blows:
         self._process_stopped(whom, size)
 
     def _process_frozen(self, whom: str, size: float) -> None:
-        self._note("freeze", kind_of(whom), size * FROZEN, whom if whom in self.world.accounts else "")
+        self.note("freeze", kind_of(whom), size * FROZEN, whom if whom in self.world.accounts else "")
         self.world.processes[whom].freeze(size * FROZEN)
 
     def crash(self, whom: str, down: float) -> None:
         """As SIGKILL, with a start `down` seconds later."""
-        self._note("kill", kind_of(whom), down, whom if whom in self.world.accounts else "")
+        self.note("kill", kind_of(whom), down, whom if whom in self.world.accounts else "")
         self.world.processes[whom].crash(again_after=down)
 
     def _caller(self, whom: str) -> int:
         return self.world.accounts[whom].id
 
-    def _note(self, what: str, whom: str, seconds: float, account: str = "") -> None:
+    def note(self, what: str, whom: str, seconds: float, account: str = "") -> None:
         now = self.world.loop.time()
         self.noted.append(Disturbance(what, whom, now, now + seconds, account))
 
     def _note_flood(self, whom: str, seconds: float) -> None:
-        self._note("flood", "telegram", seconds, whom)
+        self.note("flood", "telegram", seconds, whom)
         self.floods.append(Flood(whom, seconds))
 
     def _later(self, seconds: float, act: Callable[[], object]) -> None:

@@ -1,6 +1,6 @@
 """Which blows a plan has that lead where others seldom do. Each family has chances of its own.
 
-`stops.py` and `bugs.py` strike them.
+`stops.py`, `nats_refusals.py` and `bugs.py` strike them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,6 +43,12 @@ FAMILIES = (
         kinds={"slow": 4, "frozen": 3, "connecting": 3},
         outward={"outward": 4},
         inward={"inward": 4},
+    ),
+    Family(
+        "refused",
+        share=0.3,
+        count=(1, 2),
+        kinds={"small": 8, "payload": 2, "forbidden": 2, "unmade": 2, "junk": 1, "setup": 1},
     ),
     Family("bug", share=0.25, count=(1, 3), kinds={"step": 6, "reply": 1}),
 )

@@ -74,6 +74,7 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
         seen = {(chat, message) for chat, record in records.items() for message in (record.seen if record else ())}
         asked = [one for one in people.asked if one.edge == edge and one.at > emptied.get(edge, 0.0)]
         asked = [one for one in asked if not blows.at_edges.records.hid(edge, one.chat, one.at)]
+        seen |= _dropped(world, edge)
         if any((one.chat, one.message_id) not in seen for one in asked if one.deleted_at is None):
             return False
         if not _rest(list(records.values()), world, edge):
@@ -82,9 +83,15 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
         return False
     if not all(votes.rest for votes in people.votes.values()):
         return False
-    if blows.is_under_way or not blows.at_edges.records.rest:
+    if blows.is_under_way or not (blows.at_edges.records.rest and blows.refusals.rests):
         return False
     return all(owner.rests for owner in people.owners.values())
+
+
+def _dropped(world: World, edge: str) -> set[tuple[str, int]]:
+    """What could not be stored."""
+    lines = (line for line in world.log.lines if (line["process"], line["event"]) == (edge, "message.dropped"))
+    return {(str(line["chat"]), line["message"]) for line in lines}
 
 
 def _rest(records: list[ChatRecord | None], world: World, edge: str) -> bool:

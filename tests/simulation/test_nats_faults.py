@@ -239,6 +239,33 @@ def test_an_emptied_server_and_a_deleted_stream_are_set_up_anew(make_event) -> N
     told(story)
 
 
+def test_what_is_made_without_an_answer_is_found_when_it_is_looked_for() -> None:
+    async def story(place: Place) -> None:
+        topology = place.topology
+        await topology.ensure_all()
+        place.server.delete_stream("REPLIES")
+        place.server.faults.lose_answers("STREAM.CREATE.REPLIES")
+        topology.patience = timedelta(0)
+        await topology.ensure_streams()
+        assert topology.changes == []
+        assert await place.js.stream_info("REPLIES")
+
+    told(story)
+
+
+def test_what_is_no_delivery_is_left_out_and_others_come(make_event) -> None:
+    async def story(place: Place) -> None:
+        subscription = await place.subscribe()
+        fetching = asyncio.create_task(subscription.fetch(2, SECOND))
+        await asyncio.sleep(0.1)
+        place.server.send_junk()
+        assert await fetching == []
+        await place.log.publish(Channel.REQUESTS, make_event())
+        assert (await place.fetch(subscription)).event.subject == make_event().subject
+
+    told(story)
+
+
 def test_delayed_deliveries_keep_their_order(make_event) -> None:
     async def story(place: Place) -> None:
         place.server.faults.delay = 2.0

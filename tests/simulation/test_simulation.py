@@ -22,6 +22,7 @@ from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.grouping import FORUM, PLAIN
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.nats.store import Store
+from tests.simulation.nats_refusals import NatsRefusals
 from tests.simulation.plan import Plan, drawn
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.registers import STREAM, Registers
@@ -256,7 +257,7 @@ def test_every_blow_at_an_edge_can_be_struck() -> None:
     assert [kind for kind in kinds if not hasattr(EdgeFaults, f"_{kind}")] == []
 
 
-RARE = {"stop": Stops, "bug": Bugs}
+RARE = {"stop": Stops, "refused": NatsRefusals, "bug": Bugs}
 
 
 def test_rare_blows_leave_the_rest_of_a_plan_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

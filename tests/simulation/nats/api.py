@@ -229,7 +229,7 @@ class _Listener:
 
     def take(self, subject: str, reply: str, headers: bytes, payload: bytes) -> None:
         answer = self._api.answer(self._kind, self._operation, subject.split(".")[self._from :], payload)
-        if reply:
+        if reply and not self._api._server.faults.drop_answer(subject.removeprefix(PREFIX)):
             self._api._server.publish(reply, "", b"", answer)
 
 

@@ -118,7 +118,14 @@ class Connection:
             case Connect(options):
                 self._options, self.name = options, options.get("name") or ""
 
+    def limit_payload(self, most: int) -> None:
+        """Take no larger messages from now on; the client is not told."""
+        self._parser.max_payload = most
+
     def _publish(self, message: Publish) -> None:
+        if message.subject in self.server.forbidden:
+            self.send(protocol.error(f'Permissions Violation for Publish to "{message.subject}"'))
+            return
         heard = self.server.publish(*message)
         if not heard and message.reply and self._options.get("no_responders"):
             nobody = protocol.status("503", Nats_Subject=message.subject)

@@ -18,6 +18,7 @@ class Faults:
     on_lost: Callable[[str], object] = lambda _subject: None
     """Called with its subject whenever a confirmation is lost."""
     _lost: dict[str, int] = field(default_factory=dict)
+    _unanswered: dict[str, None] = field(default_factory=dict)
 
     def lose_confirmations(self, prefix: str, count: int = 1) -> None:
         """Store the next messages under subjects that begin so, but don't confirm them."""
@@ -26,6 +27,17 @@ class Faults:
     def lose_confirmed_update(self, bucket: str) -> None:
         """Do the next update of a bucket, and lose the answer."""
         self.lose_confirmations(f"$KV.{bucket}.")
+
+    def lose_answers(self, operation: str) -> None:
+        """Carry out the next request of the API for this operation, but don't answer it."""
+        self._unanswered[operation] = None
+
+    def drop_answer(self, operation: str) -> bool:
+        """Return whether the answer to this one is lost."""
+        if operation in self._unanswered:
+            del self._unanswered[operation]
+            return True
+        return False
 
     def drop_confirmation(self, subject: str) -> bool:
         """Return whether this one is lost."""

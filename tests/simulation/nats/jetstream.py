@@ -8,7 +8,7 @@ from tests.simulation.nats import errors
 from tests.simulation.nats.api import Api
 from tests.simulation.nats.configs import check_update, consumer_config, stream_config
 from tests.simulation.nats.consumer_state import ConsumerState
-from tests.simulation.nats.consumers import Consumer
+from tests.simulation.nats.consumers import Consumer, PullRequest
 from tests.simulation.nats.errors import Refused
 from tests.simulation.nats.publishing import publish, refused_answer, stored_answer
 from tests.simulation.nats.store import time_of
@@ -142,6 +142,10 @@ class JetStream:
         self.consumer(stream, name).delete()
         del self._consumers[stream][name]
         del self.store.streams[stream].consumers[name]
+
+    def requests(self) -> list[PullRequest]:
+        """Return what all consumers were asked for."""
+        return [one for known in self._consumers.values() for consumer in known.values() for one in consumer.requests]
 
     def dispatch(self, stream: Stream) -> None:
         """Deliver what is new."""

@@ -21,6 +21,8 @@ from tests.simulation.nats.subjects import SubjectTree
 
 VERSION = "2.15.1"
 """The server that this one behaves like."""
+MOST_PAYLOAD = 1024 * 1024
+"""Bytes, unless a server is told otherwise."""
 
 
 class Listener(Protocol):
@@ -34,10 +36,12 @@ class Listener(Protocol):
 class NatsServer:
     """`port` 0 takes a free one. `max_payload` in bytes, for connections that are made afterwards."""
 
-    def __init__(self, store: Store, host: str, port: int, *, random: Random, max_payload: int = 1024 * 1024) -> None:
+    def __init__(self, store: Store, host: str, port: int, *, random: Random, max_payload: int = MOST_PAYLOAD) -> None:
         self.store, self.host, self.port = store, host, port
         self.max_payload = max_payload
         self.faults = Faults(random)
+        self.forbidden: dict[str, None] = {}
+        """Subjects that nobody may publish to now, as by permissions that were reloaded."""
         self.interest: SubjectTree[Listener] = SubjectTree()
         self.thawed = asyncio.Event()
         self.thawed.set()
@@ -134,6 +138,23 @@ class NatsServer:
         """Likewise a consumer. Raises Refused."""
         assert self._jetstream
         self._jetstream.delete_consumer(stream, name)
+        self.flush()
+
+    def limit_messages(self, stream: str, most: int) -> None:
+        """Let a stream, if there is one, take messages up to a size from now on, as an update of it does; -1: any."""
+        if found := self.store.streams.get(stream):
+            found.config = {**found.config, "max_msg_size": most}
+
+    def limit_payload(self, most: int = MOST_PAYLOAD) -> None:
+        """Likewise the server, as a reload of its settings does."""
+        self.max_payload = most
+        for connection in self.connections:
+            connection.limit_payload(most)
+
+    def send_junk(self) -> None:
+        """Send everybody who asks for deliveries what says that it is one and is none, if the server is up."""
+        for request in self._jetstream.requests() if self._jetstream else ():
+            self.publish(request.reply, "$JS.ACK.none", b"", b"")
         self.flush()
 
     # --- what its parts call
