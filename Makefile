@@ -128,11 +128,21 @@ voice: set-up-dev ## train the default model's voice from training/voice/talks i
 	$(BIN)/python -m training.voice ship --run $(VOICE)/run --model $(VOICE)/model
 
 .PHONY: check
-check: set-up-dev ## check formatting, lint, types and import rules
+check: set-up-dev ## check formatting, lint, types and import rules, and look for secrets
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
+
+.PHONY: secrets
+secrets: set-up-dev ## take what looks like a secret, and is none, into .secrets.baseline; look at its diff
+	$(BIN)/detect-secrets scan --no-verify --slim --baseline .secrets.baseline
+
+.PHONY: audit
+audit: set-up-dev ## look for known vulnerabilities of the locked packages, and judge their licences
+	@$(BIN)/python -m deploy.audit $(ARGS)
+	@PYTHONPATH=. $(BIN)/python docs/licences.py --check
 
 .PHONY: format
 format: set-up-dev ## format the code and fix what the linter can fix
@@ -140,8 +150,9 @@ format: set-up-dev ## format the code and fix what the linter can fix
 	$(BIN)/ruff format .
 
 .PHONY: docs
-docs: set-up-dev ## generate docs/settings.md and .env.example from the settings classes
+docs: set-up-dev ## generate docs/settings.md, .env.example and docs/licences.md
 	@PYTHONPATH=. $(BIN)/python docs/settings.py
+	@PYTHONPATH=. $(BIN)/python docs/licences.py
 
 .PHONY: up
 up: ## run everything in containers, with docker compose; also after a change of .env or an upgrade
