@@ -228,7 +228,7 @@ class Blows:
     def crash(self, whom: str, down: float) -> None:
         """As SIGKILL, with a start `down` seconds later."""
         self.note("kill", kind_of(whom), down, whom if whom in self.world.accounts else "")
-        self.world.processes[whom].crash(again_after=down)
+        self.world.crash(whom, down)
 
     def _caller(self, whom: str) -> int:
         return self.world.accounts[whom].id

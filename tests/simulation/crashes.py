@@ -4,21 +4,25 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.simulation.await_sites import ROOT, Site, frames, suspended_at
+from tests.simulation.await_sites import Site, suspended_at
 from tests.simulation.plan import Crash
 from tests.simulation.processes import SimulatedProcess, SimulatedTask
 
 Place = tuple[str, int]
-"""The file, as Python knows it, and the line."""
+"""The file, relative to the repository, and the line."""
 
 
 @dataclass
 class Crashes:
-    """`strike` gets the crash that is due. `hit`: at how many crashes a task of the process waited at each site."""
+    """`strike` gets the crash that is due. `hit`: at how many crashes a task of the process waited at each site.
+
+    `came`: by site, the process that was the first to wait there.
+    """
 
     planned: Sequence[Crash]
     strike: Callable[[Crash], None]
     hit: Counter[Site] = field(default_factory=Counter)
+    came: dict[Site, str] = field(default_factory=dict)
     _armed: dict[str, list[tuple[Crash, dict[Place, int]]]] = field(default_factory=dict)
     """By process: its crashes, with how often it may still come to each place."""
 
@@ -27,7 +31,7 @@ class Crashes:
 
     def arm(self, crash: Crash) -> None:
         """Let it happen where it is planned."""
-        places = {(str(ROOT / file), line): occasion for file, line, occasion in crash.sites}
+        places = {(file, line): occasion for file, line, occasion in crash.sites}
         self._armed.setdefault(crash.process, []).append((crash, places))
 
     def overtake(self, crash: Crash) -> None:
@@ -41,11 +45,17 @@ class Crashes:
         """Look where the task waits now."""
         process = task.process
         assert process is not None
-        armed = self._armed.get(process.name)
-        if not armed or task.done():
+        if task.done():
             return
-        for frame in frames(task.get_coro()):
-            place = frame.f_code.co_filename, frame.f_lineno
+        waits = list(suspended_at(task))
+        for site in waits:
+            self.came.setdefault(site, process.name)
+        if armed := self._armed.get(process.name):
+            self._strike_at(waits, armed)
+
+    def _strike_at(self, waits: Sequence[Site], armed: list[tuple[Crash, dict[Place, int]]]) -> None:
+        for site in waits:
+            place = site.file, site.line
             for one in armed:
                 crash, places = one
                 if place in places:

@@ -27,7 +27,11 @@ MENDED_SINCE = ("delivered_twice", "edge_record_broken")
 """Blows after which the version before breaks a promise: its workers give up what is answered; a draft stays behind."""
 STARTING, RUNNING, ENDING = PHASES = "starting", "running", "ending"
 """When a crash comes: before all edges have been ready, afterwards, or while everything is told to end."""
+AIMED = "aimed"
+"""Or at any of these times, and only where it is planned."""
 PHASE_WEIGHTS = (2, 6, 2)
+COMMAND = "setup"
+"""A process that does one thing, and ends with an error if it can't."""
 SAID_UNTIL = 30.0
 """Seconds, virtual ones, in which everything is said and goes wrong."""
 FOLLOWS = 0.3
@@ -112,7 +116,7 @@ class Crash:
     """`process` crashes when one of its tasks waits at one of `sites`: file, line, and for the how manieth time.
 
     At the latest it does at `by`; it can from `since` on, both seconds from when the edges were ready: in the phase
-    `running`, whose first second that is. `down`: seconds.
+    `running`, whose first second that is. An aimed one knows no times. `down`: seconds.
     """
 
     process: str

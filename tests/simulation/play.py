@@ -5,7 +5,7 @@ import gc
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from tests.simulation.determinism import determined
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.people import People
-from tests.simulation.plan import ENDING, RUNNING, SAID_UNTIL, STARTING, Plan
+from tests.simulation.plan import AIMED, ENDING, RUNNING, SAID_UNTIL, STARTING, Plan
 from tests.simulation.processes import SimulatedTask
 from tests.simulation.registers import Registers
 from tests.simulation.talks import gather
@@ -47,10 +47,14 @@ GRACE = 40.0
 
 @dataclass(frozen=True)
 class Played:
-    """`broken`: what kept the plan from being played to its end, empty if nothing. `steps`: of the loop's."""
+    """`broken`: what kept the plan from being played to its end, empty if nothing. `steps`: of the loop's.
+
+    `hit`, `came`: as of Crashes.
+    """
 
     history: History
     hit: Counter[Site]
+    came: Mapping[Site, str]
     log: list[dict[str, Any]]
     broken: str
     steps: int
@@ -71,7 +75,7 @@ def play(plan: Plan, *, look: Look | None = None) -> Played:
         try:
             return loop.run_until_complete(_played(plan, loop, chance, look))
         except (NothingToDo, NeverWaits) as error:  # the loop itself has ended, and nothing can be told any more
-            return Played(History(()), Counter(), [], f"{type(error).__name__}: {error}", loop.steps, loop.time())
+            return Played(History(()), Counter(), {}, [], f"{type(error).__name__}: {error}", loop.steps, loop.time())
         finally:
             asyncio.set_event_loop(None)
             loop.close()
@@ -94,7 +98,7 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
             if not broken and blows.is_under_way:  # it would excuse everything that came later
                 broken = "an emptied store was never taken up"
             history = History((*history_of(plan, made, people, blows).lines, *registers.updates))
-            return Played(history, crashes.hit, made.log.lines, broken, loop.steps, loop.time())
+            return Played(history, crashes.hit, crashes.came, made.log.lines, broken, loop.steps, loop.time())
 
 
 async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
@@ -105,7 +109,7 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     people.votes.update((edge, Votes(people, edge)) for edge in plan.edges)
     people.watch()
     made.loop.after_step = crashes.after_step
-    for crash in crashes.of(STARTING):
+    for crash in (*crashes.of(AIMED), *crashes.of(STARTING)):
         crashes.arm(crash)
     for process in made.processes.values():
         process.start()

@@ -1,9 +1,10 @@
 """Play many seeds: `make simulate SIM_SEEDS=1000`; `make simulate SIM_SEED=4711` plays one and tells its story.
 
-SIM_SEEDS takes a number of seeds, or FIRST-LAST. Writes build/simulation.json (SIM_OUTPUT): the seeds, what became of
-all questions, the breaches, and how often a crash met each await site. A seed that fails is shrunk; its plan and its
-history are written beside the report. SIM_PLAN names the file of such a plan: it is played again, byte for byte, and
-tells its story. Exit code 1 if a promise was broken.
+SIM_SEEDS takes a number of seeds, or FIRST-LAST. Where no crash has met the product in them, although a process came to
+wait there, a second play is aimed (SIM_AIMED: so many at most). Writes build/simulation.json (SIM_OUTPUT): the seeds,
+what became of all questions, the breaches, and how often a crash met each await site. A seed that fails is shrunk; its
+plan and its history are written beside the report. SIM_PLAN names the file of such a plan: it is played again, byte for
+byte, and tells its story. Exit code 1 if a promise was broken.
 """
 
 import json
@@ -11,8 +12,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,10 +20,12 @@ from events.errors import TransportUnreachable
 from tests.promises.history import Disturbance, History
 from tests.promises.jsonl import write
 from tests.promises.judgement import judge
+from tests.simulation.aiming import aim_of, aimed_plans
 from tests.simulation.await_sites import sites
 from tests.simulation.before import why_not
-from tests.simulation.plan import Plan, drawn
+from tests.simulation.plan import COMMAND, Plan, drawn
 from tests.simulation.play import Played, play
+from tests.simulation.report import Outcome, Report
 from tests.simulation.shrinking import shrunk
 
 SEEDS = 300
@@ -33,54 +35,8 @@ JUST = 1.0
 """Seconds in which a process that starts has made sure of all it needs."""
 AWAY = TransportUnreachable.__name__
 """What a process ends with by itself if a server is away when it starts."""
-COMMAND = "setup"
-"""A process that does one thing, and ends with an error if it can't."""
 SHRUNK = 10
 """Failing seeds that are shrunk, unless SIM_SHRUNK says another number."""
-
-
-@dataclass
-class Outcome:
-    """What came of one seed. `breaches`: a line each, empty if every promise was kept."""
-
-    seed: int
-    breaches: list[str]
-    questions: Counter[str]
-    hit: Counter[str]
-    steps: int
-
-
-@dataclass
-class Report:
-    seeds: int = 0
-    steps: int = 0
-    questions: Counter[str] = field(default_factory=Counter)
-    hit: Counter[str] = field(default_factory=Counter)
-    failed: list[Outcome] = field(default_factory=list)
-
-    def take(self, outcome: Outcome) -> None:
-        self.seeds += 1
-        self.steps += outcome.steps
-        self.questions.update(outcome.questions)
-        self.hit.update(outcome.hit)
-        if outcome.breaches:
-            self.failed.append(outcome)
-
-    def to_json(self, seconds: float) -> dict[str, object]:
-        known = {str(site): self.hit[str(site)] for site in sites()}
-        missed = sorted(site for site, times in known.items() if not times)
-        return {
-            "seeds": self.seeds,
-            "seconds": round(seconds, 1),
-            "seeds_an_hour": round(self.seeds / seconds * 3600),
-            "steps": self.steps,
-            "questions": {kind: count for kind, count in self.questions.items() if count},
-            "failed": {outcome.seed: outcome.breaches for outcome in self.failed},
-            "sites": len(known),
-            "sites_hit": round(1 - len(missed) / len(known), 4),
-            "sites_missed": missed,
-            "crashes_by_site": known,
-        }
 
 
 def main() -> int:
@@ -96,24 +52,25 @@ def main() -> int:
     if why_not():
         print(f"the version before takes no part: {why_not()}")
     began, report = time.perf_counter(), Report()
-    for outcome in outcomes(_seeds(os.environ.get("SIM_SEEDS") or str(SEEDS))):
-        report.take(outcome)
-        for breach in outcome.breaches:
-            print(f"seed {outcome.seed}: {breach}", flush=True)
+    for outcome in outcomes([drawn(seed) for seed in _seeds(os.environ.get("SIM_SEEDS") or str(SEEDS))]):
+        report.take(_shown(outcome))
+    for outcome in outcomes(aimed_plans(report, int(os.environ.get("SIM_AIMED") or sys.maxsize))):
+        report.take_aimed(_shown(outcome))
     found = report.to_json(time.perf_counter() - began)
     output.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     print(
-        f"{report.seeds} seeds, {found['seeds_an_hour']} an hour; {len(report.failed)} failed;"
-        f" {found['sites_hit']:.1%} of {found['sites']} await sites were crashed at; {output}"
+        f"{report.seeds} seeds and {report.aimed} aimed plays, {found['plays_an_hour']} an hour;"
+        f" {len(report.failed)} failed; {found['sites_reached']} of {found['sites']} await sites were reached,"
+        f" {found['sites_hit']:.1%} were crashed at; {output}"
     )
     for outcome in report.failed[: int(os.environ.get("SIM_SHRUNK") or SHRUNK)]:
         _shrink(outcome, output.parent)
     return 1 if report.failed else 0
 
 
-def outcomes(seeds: range) -> Iterator[Outcome]:
+def outcomes(plans: Sequence[Plan]) -> Iterator[Outcome]:
     """Play all of them, in as many processes as there are cores."""
-    chunks = [seeds[begin : begin + CHUNK] for begin in range(0, len(seeds), CHUNK)]
+    chunks = [plans[begin : begin + CHUNK] for begin in range(0, len(plans), CHUNK)]
     # Not concurrent.futures: with a limit of tasks a process its pool may stop for ever (python/cpython#115634).
     with get_context("fork").Pool(os.cpu_count(), maxtasksperchild=1) as pool:
         for found in pool.imap(_play_all, chunks):
@@ -155,12 +112,19 @@ def _is_end_by_fault(line: dict[str, object], history: History) -> bool:
 
 
 def _outcome(plan: Plan, played: Played) -> Outcome:
-    hit = Counter({str(site): count for site, count in played.hit.items()})
-    return Outcome(plan.seed, breaches_of(played), Counter(judge(played.history).counts()), hit, played.steps)
+    questions = Counter(judge(played.history).counts())
+    return Outcome(plan, breaches_of(played), questions, played.hit, dict(played.came), played.steps)
 
 
-def _play_all(seeds: range) -> list[Outcome]:
-    return [outcome_of(drawn(seed)) for seed in seeds]
+def _play_all(plans: Sequence[Plan]) -> list[Outcome]:
+    return [outcome_of(plan) for plan in plans]
+
+
+def _shown(outcome: Outcome) -> Outcome:
+    aim = "".join(f", aimed at {aim}" for crash in outcome.plan.crashes if (aim := aim_of(crash)))
+    for breach in outcome.breaches:
+        print(f"seed {outcome.plan.seed}{aim}: {breach}", flush=True)
+    return outcome
 
 
 def _seeds(text: str) -> range:
@@ -170,7 +134,7 @@ def _seeds(text: str) -> range:
 
 def _shrink(outcome: Outcome, directory: Path) -> None:
     wanted = {_kind(breach) for breach in outcome.breaches}
-    plan = shrunk(drawn(outcome.seed), lambda one: bool(wanted & {_kind(b) for b in outcome_of(one).breaches}))
+    plan = shrunk(outcome.plan, lambda one: bool(wanted & {_kind(b) for b in outcome_of(one).breaches}))
     _write(plan, play(plan), directory)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from tests.simulation.plan import Plan
+from tests.simulation.plan import COMMAND, Plan
 
 One = TypeVar("One")
 MOST_TRIES = 200
@@ -38,13 +38,20 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
     used = {saying.edge for saying in plan.sayings}
     edges = tuple(edge for edge in plan.edges if edge in used or edge == plan.edges[0])
     if len(edges) < len(plan.edges):
-        yield replace(plan, edges=edges)
+        yield _with_what_runs(replace(plan, edges=edges))
     if plan.group and not any("group" in one.what for one in (*plan.sayings, *plan.blows)):
         yield replace(plan, group="")
     if plan.rabbitmq:
-        yield replace(plan, rabbitmq=False)
+        yield _with_what_runs(replace(plan, rabbitmq=False))
     if plan.codec and not plan.posted:
-        yield replace(plan, codec="")
+        yield _with_what_runs(replace(plan, codec=""))
+
+
+def _with_what_runs(plan: Plan) -> Plan:
+    """Return the plan without what becomes of processes that it no longer has."""
+    crashes = tuple(crash for crash in plan.crashes if crash.process in (*plan.processes, COMMAND))
+    before = tuple(name for name in plan.before if name in plan.processes)
+    return replace(plan, crashes=crashes, before=before)
 
 
 def _parts(whole: Sequence[One]) -> Iterator[tuple[One, ...]]:

@@ -34,7 +34,7 @@ from tests.simulation.log import Log
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.nats.server import NatsServer
 from tests.simulation.nats.store import Store
-from tests.simulation.plan import Plan
+from tests.simulation.plan import COMMAND, Plan
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.rabbitmq.server import SimulatedRabbitMQ
 from tests.simulation.requests import QUEUES
@@ -141,6 +141,8 @@ class World:
     processes: dict[str, Supervised] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     """By the names of their edges."""
+    command: SimulatedProcess | None = None
+    """`timokha setup`, the last one."""
     on_crash: Callable[[SimulatedProcess], None] = lambda _process: None
     nats_emptied_at: float = 0.0
     """For the last time."""
@@ -236,18 +238,29 @@ class World:
 
     def set_up(self, settings: dict[str, Any], *, killed_after: float | None) -> None:
         """Run `timokha setup` once beside the others, which ends by itself unless it is killed."""
-        process = SimulatedProcess("setup", _program(setup.main, SetupSettings, COMMON | settings))
+        process = self.command = SimulatedProcess(COMMAND, _program(setup.main, SetupSettings, COMMON | settings))
         process.start()
         assert process.main
         process.main.add_done_callback(self._set_up)
         if killed_after is not None:
-            self.loop.call_later(killed_after, process.crash)
+            self.loop.call_later(killed_after, self._kill, process)
+
+    def crash(self, name: str, down: float) -> None:
+        """End a process as SIGKILL does; it is started again `down` seconds later, unless it is the command."""
+        if name == COMMAND and self.command:
+            self._kill(self.command)
+        else:
+            self.processes[name].crash(again_after=down)
+
+    def _kill(self, process: SimulatedProcess) -> None:
+        self.on_crash(process)
+        process.crash()
 
     def _set_up(self, main: "asyncio.Task[None]") -> None:
         error = main.exception()
         if error and not isinstance(error, TransportError):
             raise error
-        self.log.write("setup", {"event": "process.ended", "error": str(error or "")})
+        self.log.write(COMMAND, {"event": "process.ended", "error": str(error or "")})
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
