@@ -18,6 +18,7 @@ SHELL := bash
 # CHAOS_TWIN   true: users also write without the prefix, in bursts, with typing, edits and deletions, and in a group
 # SIM_SEEDS    the seeds that `make simulate` plays: how many, 300, or FIRST-LAST
 # SIM_SEED     the only one, whose log it prints
+# SIM_AIMED    how many second plays are aimed at most, where no crash has met the product; as many as there are
 # SIM_PLAN     the file of a plan to play instead, as `make simulate` writes of a seed that fails
 # PLANTED      the faults that `make simulate-planted` plants, comma-separated; by default all
 # SOAK_MINUTES how long `make soak` asks, 40
@@ -36,7 +37,7 @@ EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
 VOICE ?= build/voice
-export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN SIM_SEED SIM_SEEDS SIM_PLAN PLANTED
+export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN SIM_SEED SIM_SEEDS SIM_AIMED SIM_PLAN PLANTED
 export SOAK_MINUTES SOAK_USERS SOAK_SEED
 
 BIN := $(VENV)/bin

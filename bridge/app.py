@@ -91,7 +91,7 @@ async def open_outbound(name: str, settings: BridgeSettings, deps: Dependencies)
         codec=codec,
         sender=broker.sender,
         events=events,
-        sent_requests=SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET)),
+        sent_requests=SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET, retrying=deps.retrying)),
         is_answered=reply_lookup(events),
         telemetry=deps.telemetry,
         clock=deps.clock,

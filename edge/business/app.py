@@ -93,7 +93,7 @@ async def _answer(
         async with started_client(client) as bot, open_centres(client) as centres:
             session.report_reconnects(client, reconnected=updates.reconnected, revoked=api.revoked)
             # Beside the chats, so that unfinished ones are not without the person who is to answer them.
-            stored = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+            stored = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=retrying)
             connections = Connections(
                 stored,
                 bot,
@@ -129,7 +129,8 @@ async def _answer(
             receiving = Receiving(
                 connections, accounts, leaving, hints, to_owned_message, refused=telling.tell, retrying=retrying
             )
-            watermark = Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), bot, retrying=retrying)
+            states = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET, retrying=retrying)
+            watermark = Watermark(states, bot, retrying=retrying)
             has_run_before = bool(connections.persons)
             reader = UpdateReader(bot, read_other=read_update)
             catch_up = CatchUp(

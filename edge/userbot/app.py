@@ -108,7 +108,7 @@ async def _answer(
                 by_bot=api.is_bot,
                 names=lambda: updates.names.active,
             )
-            stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
+            stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET, retrying=retrying)
             watermark, peers = Watermark(stored, account, retrying=retrying), Peers(client, api)
 
             def catch_up_from(

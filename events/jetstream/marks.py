@@ -7,9 +7,10 @@ from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 
 from events.jetstream.api import delete_message, find_message, subjects_of
-from events.jetstream.faults import translate_errors
+from events.jetstream.faults import retry_passing, translate_errors
 from events.jetstream.records import created_at, is_removal
 from events.runtime.clock import Clock
+from events.runtime.retrying import Retrying
 
 OURS = b"timokha"
 """The content of a mark. A server that somebody makes write here writes JSON, or nothing."""
@@ -24,11 +25,11 @@ class JetStreamMarks:
         self._root = f"$KV.{bucket}."
 
     @classmethod
-    async def open(cls, js: JetStreamContext, bucket: str) -> "JetStreamMarks":
+    async def open(cls, js: JetStreamContext, bucket: str, *, retrying: Retrying) -> "JetStreamMarks":
         """Open an existing bucket (topology). Raises TransportError."""
         marks = cls(js, bucket)
         with translate_errors(f"bucket {bucket} could not be opened"):
-            await js.stream_info(marks._stream)
+            await retry_passing(lambda: js.stream_info(marks._stream), retrying=retrying)
         return marks
 
     async def add(self, key: str) -> int:

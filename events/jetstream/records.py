@@ -9,7 +9,7 @@ from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from events.errors import Conflict
 from events.jetstream.api import find_message, purge_subject, stream_times
-from events.jetstream.faults import translate_errors
+from events.jetstream.faults import retry_passing, translate_errors
 from events.jetstream.reading import walk
 from events.records import LONG_AGO, Stored, Take, by_clock
 from events.runtime.clock import Clock
@@ -26,10 +26,10 @@ class JetStreamRecords:
         self._root = f"$KV.{name}."
 
     @classmethod
-    async def open(cls, js: JetStreamContext, bucket: str) -> "JetStreamRecords":
+    async def open(cls, js: JetStreamContext, bucket: str, *, retrying: Retrying) -> "JetStreamRecords":
         """Open an existing bucket (topology). Raises TransportError."""
         with translate_errors(f"bucket {bucket} could not be opened"):
-            return cls(js, await js.key_value(bucket), bucket)
+            return cls(js, await retry_passing(lambda: js.key_value(bucket), retrying=retrying), bucket)
 
     async def load(self, key: str) -> Stored | None:
         # Not `KeyValue.get`: for it a lost bucket is the same as a missing key.

@@ -27,6 +27,7 @@ from tests.chaos.groups import Groups
 from tests.chaos.users import Break, Crowd, Question, box_of, outcomes
 from tests.chaos.world import World
 from tests.promises.history import EDGES, FOR_EVER, Disturbance
+from tests.retrying import RETRYING
 from tests.simulation.nonsense import HINTS, RECORDS, reply
 
 EDIT = "messages.EditMessage"
@@ -363,8 +364,8 @@ class Faults:
                 until = time.monotonic() + COMES_BACK
             with contextlib.suppress(TransportError, TimeoutError):
                 async with self.world.connected() as js:
-                    await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
-                    marks = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
+                    await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
+                    marks = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET, retrying=RETRYING)
                     if all([await marks.load(key) for key in edge.watermarks]):
                         self.world.chronicle.end(emptied)
                         return

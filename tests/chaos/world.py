@@ -31,6 +31,7 @@ from tests.chaos.edges import Edge, bot_account, connected_accounts, put_in_char
 from tests.chaos.processes import End, Program, left_behind
 from tests.promises.history import BOT, BUSINESS, EDGES, USER
 from tests.rabbitmq_node import RabbitMQNode
+from tests.retrying import RETRYING
 
 KINDS = (*EDGES, "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
 GRACES = {USER: 5.0, BOT: 5.0, BUSINESS: 5.0, "generate": 20.0, "bridge": 5.0, "generate-rabbitmq": 20.0}
@@ -152,7 +153,7 @@ class World:
     async def looking(self) -> AsyncIterator[tuple[JetStreamRecords, JetStreamLog]]:
         """The chat records, and the streams. Raises TransportError."""
         async with self.connected() as js:
-            yield await JetStreamRecords.open(js, subjects.CHATS_BUCKET), JetStreamLog(js)
+            yield await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING), JetStreamLog(js)
 
     def write_chats(self, path: Path) -> None:
         """What the accounts have in their chats, a line a message, to lay beside the logs."""

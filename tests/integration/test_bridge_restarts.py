@@ -11,6 +11,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
+from tests.retrying import RETRYING
 
 NUMBERS = range(40)
 AT_LEAST = 20
@@ -27,7 +28,7 @@ async def asked(server) -> list[str]:
 
 async def noted(js, request_id: str) -> bool:
     """The bridge has sent it and waits."""
-    records = await JetStreamRecords.open(js, "bridge")
+    records = await JetStreamRecords.open(js, "bridge", retrying=RETRYING)
     return await records.load(correlation_id_for(request_id)) is not None
 
 

@@ -34,6 +34,7 @@ from events.runtime.retrying import Retrying
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import noop_telemetry
 from tests.clocks import SteppedClock
+from tests.retrying import RETRYING
 
 
 @pytest.fixture(autouse=True)
@@ -284,7 +285,7 @@ async def test_an_account_whose_replies_nobody_brings_is_wrong(nats_server):
         telegram = await js.key_value("telegram")
         for account in ("1", "2", "bot"):
             await telegram.put(account, b"{}")
-        marks = await JetStreamMarks.open(js, "marks")
+        marks = await JetStreamMarks.open(js, "marks", retrying=RETRYING)
         for account in ("1", "2", "person"):  # a bot that people have connected has no chats, they have
             await marks.add(f"built.{account}")
         await js.delete_consumer("REPLIES", "edge-2")

@@ -91,7 +91,8 @@ async def test_marks_that_were_overwritten_do_not_vouch_for_anything(chats, over
 
 
 async def test_a_state_that_was_overwritten_is_lost_and_not_the_first(js, chats, overwrite) -> None:
-    watermark = Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), "1", retrying=RETRYING)
+    states = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET, retrying=RETRYING)
+    watermark = Watermark(states, "1", retrying=RETRYING)
     await watermark.save(UpdatesState(pts=5))
     await overwrite(subjects.TELEGRAM_BUCKET, "1")
     with pytest.raises(StateLost, match="can't be read"):
@@ -99,7 +100,7 @@ async def test_a_state_that_was_overwritten_is_lost_and_not_the_first(js, chats,
 
 
 async def test_a_note_that_was_overwritten_is_none(js, chats, overwrite) -> None:
-    notes = SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET))
+    notes = SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET, retrying=RETRYING))
     await notes.save(NOTE)
     await overwrite(subjects.BRIDGE_BUCKET, correlation_id_for(NOTE.request_id))
     assert await notes.find(correlation_id_for(NOTE.request_id)) is None

@@ -27,6 +27,7 @@ from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.transport import Channel
+from tests.retrying import RETRYING
 
 ROOT = Path(__file__).parents[2]
 STORE = "nats/store"
@@ -73,7 +74,7 @@ async def kept(js):
 async def fill(js, make_event, topology=None):
     topology = topology or Topology(js, retrying=Retrying(SystemClock(), Random()))
     await topology.ensure_all(["1", subjects.RABBITMQ_ACCOUNT])
-    records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+    records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
     for chat in range(3):
         await records.save(f"1.{chat}", b"old", None)
     version = await records.save("1.1", b"newer", (await records.load("1.1")).version)
@@ -100,7 +101,7 @@ async def test_a_store_without_accounts_is_moved_once_with_all_that_is_in_it(tmp
         async with connect(new.url, name="setup", access=access("setup", passwords)) as js:
             assert await kept(js) == before
         async with connect(new.url, name="userbot", access=access("userbot", passwords)) as js:
-            records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+            records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
             found = await records.load("1.1")
             assert (found.value, found.version) == (b"newer", version)
     assert start(store) == (0, [started(store)], [])

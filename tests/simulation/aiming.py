@@ -4,7 +4,7 @@ Up to that crash the second play is the first one, so that it is met.
 """
 
 from dataclasses import replace
-from itertools import islice
+from math import ceil
 from random import Random
 
 from tests.simulation.await_sites import Site
@@ -16,9 +16,9 @@ DOWN = 4.0
 
 
 def aimed_plans(report: Report, most: int) -> list[Plan]:
-    """Return a plan for each site that was reached and not crashed at, `most` at most."""
+    """Return a plan for each site that was reached and not crashed at; of more than `most` some from everywhere."""
     missed = [(site, *report.reached[site]) for site in report.missed() if site in report.reached]
-    return [aimed(*one) for one in islice(missed, most)]
+    return [aimed(*one) for one in missed[:: ceil(len(missed) / most) or 1]]
 
 
 def aimed(site: Site, seed: int, process: str) -> Plan:

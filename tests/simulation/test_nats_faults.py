@@ -17,12 +17,14 @@ from events.ids import RequestId
 from events.jetstream.configs import ACK_WAIT, Retention
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
+from events.jetstream.marks import JetStreamMarks
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamDelivery, JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.transport import Channel, Published
+from tests.retrying import RETRYING
 from tests.simulation.determinism import determined
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.nats.server import NatsServer
@@ -49,7 +51,7 @@ class Place:
         return Topology(self.js, Retention(max_age=MAX_AGE), retrying=Retrying(SystemClock(), self.random))
 
     async def records(self) -> JetStreamRecords:
-        return await JetStreamRecords.open(self.js, subjects.CHATS_BUCKET)
+        return await JetStreamRecords.open(self.js, subjects.CHATS_BUCKET, retrying=RETRYING)
 
     async def subscribe(self) -> JetStreamSubscription:
         return await JetStreamSubscription.bind(
@@ -118,11 +120,22 @@ def test_an_update_of_a_bucket_whose_answer_is_lost_is_done(make_event) -> None:
 
 def test_without_a_leader_requests_are_refused_for_a_while() -> None:
     async def story(place: Place) -> None:
+        records = await place.records()
         place.server.faults.without_leader = 2
         with pytest.raises(TransportError, match="JetStream system temporarily unavailable") as refused:
-            await (await place.records()).load("1.2")
+            await records.load("1.2")
         assert refused.value.fault is Fault.PASSING
         await place.topology.ensure_all()
+
+    told(story)
+
+
+def test_a_process_that_starts_without_a_leader_waits_for_its_buckets() -> None:
+    async def story(place: Place) -> None:
+        place.server.faults.without_leader = 2
+        await place.records()
+        place.server.faults.without_leader = 2
+        await JetStreamMarks.open(place.js, subjects.MARKS_BUCKET, retrying=RETRYING)
 
     told(story)
 

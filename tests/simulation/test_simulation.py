@@ -32,8 +32,8 @@ from tests.simulation.stops import Stops
 
 ROOT = Path(__file__).parents[2]
 SERVER = ("server", 1)
-SEEDS = "1-100"
-"""The share of `make test`."""
+SEEDS, AIMED = "1-100", "60"
+"""The share of `make test`, and how many aimed plays at most."""
 Story = Callable[[SimulationLoop], Coroutine[Any, Any, Any]]
 
 
@@ -386,4 +386,4 @@ def test_a_bucket_that_was_lost_begins_anew() -> None:
 
 @pytest.mark.timeout(900)
 def test_every_promise_is_kept_with_each_of_many_seeds(tmp_path: Path) -> None:
-    python("-m", "tests.simulation.run", SIM_SEEDS=SEEDS, SIM_SHRUNK="0", SIM_OUTPUT=str(tmp_path / "simulation.json"))
+    python("-m", "tests.simulation.run", SIM_SEEDS=SEEDS, SIM_AIMED=AIMED, SIM_SHRUNK="0", SIM_OUTPUT=str(tmp_path / "simulation.json"))

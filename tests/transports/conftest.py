@@ -28,6 +28,7 @@ from events.rabbitmq.subscription import RabbitMQSubscription
 from events.records import Marks, Records
 from events.runtime.clock import SystemClock
 from events.transport import Channel, Log, Publisher, Subscription
+from tests.retrying import RETRYING
 from tests.simulation.nats.server import NatsServer
 from tests.transports.simulated import simulated_nats
 
@@ -125,7 +126,7 @@ def log(request: pytest.FixtureRequest, nats_kind: str) -> Log:
 
 @pytest.fixture
 async def jetstream_records(js: JetStreamContext) -> Records:
-    return await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+    return await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ async def resumed(js: JetStreamContext) -> tuple[list[str], list[str]]:
 
 
 async def test_the_first_start_builds_the_index_and_the_next_ones_read_it(js: JetStreamContext) -> None:
-    records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+    records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
     for chat, record in {"2": UNFINISHED, "3": ChatRecord(deleted_to=1), "-4": UNFINISHED}.items():
         await records.save(f"1.{chat}", record.to_json(), None)
     await records.save("11.5", UNFINISHED.to_json(), None)

@@ -19,6 +19,7 @@ from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.transport import Channel, Published
+from tests.retrying import RETRYING
 
 
 class NoPatience(SystemClock):
@@ -82,7 +83,7 @@ async def test_a_small_store_asks_for_another_size_and_not_for_another_user(serv
             await ensured(js).ensure_all()
         assert "NATS_USER" not in str(told.value)
         await js.create_key_value(bucket="chats")
-        records = await JetStreamRecords.open(js, "chats")
+        records = await JetStreamRecords.open(js, "chats", retrying=RETRYING)
 
         async def fill() -> None:
             for number in range(20):
@@ -135,7 +136,7 @@ async def test_a_lost_stream_is_no_stream_without_events(js, make_event):
 
 
 async def test_a_lost_bucket_is_no_bucket_without_records(js):
-    records = await JetStreamRecords.open(js, "chats")
+    records = await JetStreamRecords.open(js, "chats", retrying=RETRYING)
     version = await records.save("1.2", b"a", None)
     await js.delete_stream("KV_chats")
     for ask in (
@@ -154,7 +155,7 @@ async def test_a_lost_bucket_is_no_bucket_without_records(js):
 
 
 async def test_a_record_that_was_deleted_with_a_tool_is_none_and_can_be_made_again(js):
-    records = await JetStreamRecords.open(js, "chats")
+    records = await JetStreamRecords.open(js, "chats", retrying=RETRYING)
     await records.save("1.2", b"a", None)
     await (await js.key_value("chats")).delete("1.2")
     assert await records.load("1.2") is None

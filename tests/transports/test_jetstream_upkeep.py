@@ -25,6 +25,7 @@ from events.jetstream.upkeep import connection_problem, keep_topology
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
 from events.transport import Channel
+from tests.retrying import RETRYING
 from tests.simulation.nats.server import NatsServer
 from tests.transports.flushing import flushed
 
@@ -252,7 +253,7 @@ async def test_a_bucket_that_was_made_again_says_so(nats_server):
     async with connect(nats_server.url, name="test") as js:
         topology = Topology(js, retrying=Retrying(Hasty(), Random(1)))
         await topology.ensure_buckets()
-        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
         before = await records.created_at()
         await js.delete_key_value(subjects.CHATS_BUCKET)
         await topology.ensure_buckets()

@@ -16,6 +16,7 @@ from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from tests.answers import ANSWERS
+from tests.retrying import RETRYING
 
 
 def topology(js: JetStreamContext) -> Topology:
@@ -116,7 +117,7 @@ async def test_a_bucket_whose_marks_could_not_be_dropped_is_refused(js: JetStrea
 
 async def test_a_bucket_that_was_never_made_asks_for_the_set_up(js: JetStreamContext) -> None:
     with pytest.raises(TransportError, match=r"bucket nothing could not be opened: .* run `timokha setup`"):
-        await JetStreamMarks.open(js, "nothing")
+        await JetStreamMarks.open(js, "nothing", retrying=RETRYING)
 
 
 class Pages:

@@ -30,6 +30,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import FailureReason, FeedbackGiven, GenerationFailed
 from events.transport import ANSWERING, Channel, Published
+from tests.retrying import RETRYING
 from tests.transports.flushing import flushed
 
 SECOND = timedelta(seconds=1)
@@ -212,14 +213,14 @@ async def test_a_worker_can_not_read_what_people_wrote(as_user, set_up, user):
         for subject in ("$KV.>", "$KV.chats.*.*", "timokha.requests.>", "_INBOX_userbot.>", ">"):
             await worker._nc.subscribe(subject, cb=hear)
         await flushed(worker)
-        records = await JetStreamRecords.open(edge, subjects.CHATS_BUCKET)
+        records = await JetStreamRecords.open(edge, subjects.CHATS_BUCKET, retrying=RETRYING)
         await records.save("1.2", b"secret", None)
         await records.save("1.policy", b"secret", None)
         assert (await records.load("1.2")).value == b"secret"
         await flushed(worker)
         hasty = worker._nc.jetstream(timeout=SHORT)
         with pytest.raises(TransportError, match="may not publish to"):
-            await JetStreamRecords.open(hasty, subjects.CHATS_BUCKET)
+            await JetStreamRecords.open(hasty, subjects.CHATS_BUCKET, retrying=RETRYING)
         for direct in (False, True):
             with pytest.raises(NotPermitted):
                 await hasty.get_msg("KV_chats", subject="$KV.chats.1.2", direct=direct)
@@ -244,7 +245,7 @@ async def test_the_edge_can_remove_what_is_stored_about_a_person_who_has_left(as
     async with as_user("userbot", process="business") as js:
         topology = Topology(js, retrying=Retrying(SystemClock(), Random()))
         await topology.ensure_edge("7")
-        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
         await records.remove("7.2", await records.save("7.2", b"secret", None))
         assert await records.load("7.2") is None
         for _ in range(2):

@@ -234,5 +234,6 @@ class Chats:
 
 async def open_chats(js: JetStream, account: str, *, retrying: Retrying) -> Chats:
     """Open the chat records of an account, whose buckets must exist. Raises TransportError."""
-    records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
-    return Chats(records, await JetStreamMarks.open(js, subjects.MARKS_BUCKET), account, retrying=retrying)
+    records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=retrying)
+    marks = await JetStreamMarks.open(js, subjects.MARKS_BUCKET, retrying=retrying)
+    return Chats(records, marks, account, retrying=retrying)
