@@ -35,6 +35,7 @@ JUST = 1.0
 """Seconds in which a process that starts has made sure of all it needs."""
 AWAY = TransportUnreachable.__name__
 """What a process ends with by itself if a server is away when it starts."""
+LEADERLESS = "could not be opened: JetStream system temporarily unavailable"
 SHRUNK = 10
 """Failing seeds that are shrunk, unless SIM_SHRUNK says another number."""
 
@@ -102,13 +103,15 @@ def _is_bug(line: dict[str, object]) -> bool:
 def _is_end_by_fault(line: dict[str, object], history: History) -> bool:
     """Return whether a process that runs on has ended with an error.
 
-    It may if a server was away when it started, or lost a stream while it made sure of all it needs.
+    It may if a server was away when it started, or lost a stream while it made sure of all it needs. The version before
+    did not wait for a leader when it opened its buckets.
     """
     if line["event"] != "process.ended" or line["process"] == COMMAND or not line["error"]:
         return False
     lost = [one.began for one in history.of(Disturbance) if one.what in ("deleted_stream", "emptied")]
     just_lost = any(0 <= float(str(line["time"])) - at < JUST for at in lost)
-    return not (str(line["error"]).startswith(AWAY) or just_lost)
+    leaderless = bool(line.get("is_before")) and str(line["error"]).endswith(LEADERLESS)
+    return not (str(line["error"]).startswith(AWAY) or just_lost or leaderless)
 
 
 def _outcome(plan: Plan, played: Played) -> Outcome:

@@ -17,6 +17,9 @@ AT_ONCE = {
     "_nats.publish": "likewise",
     "super()._send_publish": "likewise",
     "message.respond": "likewise",
+    "health_file": "without a file, nothing to wait for",
+    "wait_for_session": "the sessions are given",
+    "wait_for_new_session": "likewise",
     "storage.save": "pyrogram's session is a text here; with a file SQLite is called in place",
     "storage.close": "likewise",
     "storage.api_id": "likewise",
@@ -97,4 +100,7 @@ def _awaited(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 def _called(expression: ast.expr) -> str:
     """Return the name of what is called, as it is written; empty: it is no call of a name."""
-    return ast.unparse(expression.func) if isinstance(expression, ast.Call) else ""
+    if not isinstance(expression, ast.Call):
+        return ""
+    called = ast.unparse(expression.func)
+    return _called(expression.args[0]) if called.endswith(".enter_async_context") else called

@@ -10,7 +10,7 @@ from tests.simulation.run import breaches_of
 
 def breaches(*, process: str = "bridge", **line: Any) -> list[str]:
     """Return those of a run in which nothing but the line was logged."""
-    return breaches_of(Played(History(()), Counter(), [{"time": 1.0, "process": process, **line}], "", 0, 1.0))
+    return breaches_of(Played(History(()), Counter(), {}, [{"time": 1.0, "process": process, **line}], "", 0, 1.0))
 
 
 def test_a_process_that_ends_with_an_error_is_a_breach() -> None:
@@ -32,11 +32,20 @@ def test_one_whose_stream_is_deleted_while_it_starts_may_end_with_an_error() -> 
             "event": "process.ended",
             "error": "TransportError: stream not found",
         }
-        return breaches_of(Played(lost, Counter(), [line], "", 0, 1.0))
+        return breaches_of(Played(lost, Counter(), {}, [line], "", 0, 1.0))
 
     assert found(8.5) == []
     assert found(7.9) != []
     assert found(9.1) != []
+
+
+def test_only_the_version_before_may_end_because_nats_has_no_leader() -> None:
+    def found(*, is_before: bool) -> list[str]:
+        error = "TransportError: bucket chats could not be opened: JetStream system temporarily unavailable"
+        return breaches(event="process.ended", error=error, is_before=is_before)
+
+    assert found(is_before=True) == []
+    assert found(is_before=False) != []
 
 
 def test_a_command_may_end_with_an_error() -> None:

@@ -386,4 +386,11 @@ def test_a_bucket_that_was_lost_begins_anew() -> None:
 
 @pytest.mark.timeout(900)
 def test_every_promise_is_kept_with_each_of_many_seeds(tmp_path: Path) -> None:
-    python("-m", "tests.simulation.run", SIM_SEEDS=SEEDS, SIM_AIMED=AIMED, SIM_SHRUNK="0", SIM_OUTPUT=str(tmp_path / "simulation.json"))
+    python(
+        "-m",
+        "tests.simulation.run",
+        SIM_SEEDS=SEEDS,
+        SIM_AIMED=AIMED,
+        SIM_SHRUNK="0",
+        SIM_OUTPUT=str(tmp_path / "simulation.json"),
+    )

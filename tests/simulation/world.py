@@ -66,6 +66,7 @@ class Life:
     how: str = ""
     error: str = ""
     again_after: float | None = RESTART
+    is_before: bool = False
 
     def end(self, at: float, how: str, error: BaseException | None = None) -> None:
         self.ended_at, self.how = at, how
@@ -94,7 +95,7 @@ class Supervised:
         if self.closed or self.process:
             return
         process = SimulatedProcess(self.name, self.run_before if self.is_before else self.run)
-        self.lives.append(Life(process))
+        self.lives.append(Life(process, is_before=self.is_before))
         process.start()
         assert process.main
         process.main.add_done_callback(partial(self._ended, self.lives[-1]))
@@ -124,7 +125,7 @@ class Supervised:
             return
         error = None if main.cancelled() else main.exception()
         life.end(self.world.loop.time(), "by itself" if life.told_at is None else "terminated", error)
-        self.world.log.write(self.name, {"event": "process.ended", "error": life.error})
+        self.world.log.write(self.name, {"event": "process.ended", "error": life.error, "is_before": life.is_before})
         if life.again_after is not None:
             self.world.loop.call_later(life.again_after, self.start)
 
