@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from events import subjects
 from tests.promises.case import Case
-from tests.promises.history import BOT, BUSINESS, EDGES, Break
+from tests.promises.history import BOT, BUSINESS, EDGES, Asked, Break
 from tests.promises.of_account import OfAccount
 from tests.promises.outcomes import told_unreadable
 
@@ -43,9 +43,15 @@ class Faults:
             return True
         if case.question.request_id in self._part.malformed:
             return True
+        if self._part.spoiling.may_fail(case.question.request_id, begin, end):
+            return True
         if len(case.asked) > 1 and any(noted.touches(begin, end) for noted in self._chronicle.of("emptied")):
             return True
         return any(noted.touches(begin, end) for noted in self._chronicle.of("deleted_stream"))
+
+    def is_doomed(self, question: Asked) -> bool:
+        """Whether what came in place of its answer makes it fail."""
+        return question.request_id in self._part.malformed or self._part.spoiling.fails(question.request_id)
 
     def _is_lost_with_store(self, case: Case) -> bool:
         """Without its watermark a store costs what arrives meanwhile; without its records also what is in flight."""

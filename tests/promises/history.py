@@ -191,6 +191,14 @@ class Malformed:
 
 
 @dataclass(frozen=True)
+class Spoilt:
+    """A worker of somebody else's, or RabbitMQ, gave no answer to the request. `what`: see `spoiling.py`."""
+
+    request_id: str
+    what: str
+
+
+@dataclass(frozen=True)
 class Break:
     """A chat's record can't be read from `at` until its user has started it afresh; `own_id`: the user's last message.
 
@@ -365,6 +373,7 @@ Line = (
     | Flood
     | Refused
     | Malformed
+    | Spoilt
     | Break
     | Erased
     | Remark

@@ -146,8 +146,8 @@ class Judge:
 
     def _is_refused(self, case: Case) -> bool:
         """Whether no time would have got it an answer."""
-        malformed = case.question.request_id in self._part.malformed
-        return malformed or self._skips.may_fail(case) or self._unstored.may_fail(case)
+        refused = self._skips.may_fail(case) or self._unstored.may_fail(case)
+        return refused or self._faults.is_doomed(case.question)
 
     def _totals(self, verdict: Verdict) -> Iterator[str]:
         part = self._part

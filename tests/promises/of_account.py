@@ -22,9 +22,11 @@ from tests.promises.history import (
     Refused,
     Sent,
     Skipped,
+    Spoilt,
 )
 from tests.promises.logbook import logbook
 from tests.promises.outcomes import outcomes, thoughts
+from tests.promises.spoiling import Spoiling
 
 NOTICED = 10.0
 """Seconds in which everybody has noticed that something is in order again."""
@@ -46,6 +48,7 @@ class OfAccount:
         self.records = {one.chat: one for one in history.of(Record) if one.account == name}
         self.refused = sum(one.count for one in history.of(Refused) if one.account == name)
         self.malformed = {one.request_id for one in history.of(Malformed)}
+        self.spoiling = Spoiling(history.of(Spoilt), self.chronicle)
         requests = (one.request_id for one in history.of(Acknowledged) if one.channel == REQUESTS)
         self.published = {request_id.rpartition(".")[0] for request_id in requests}
         self.longest_flood = max((one.seconds for one in history.of(Flood) if one.account in ("", name)), default=0.0)

@@ -10,9 +10,10 @@ from itertools import pairwise
 
 from tests.promises.disturbances import Disturbances
 from tests.promises.faults import SLACK
-from tests.promises.history import Acknowledged, Disturbance, History
+from tests.promises.history import Acknowledged, Disturbance, History, Spoilt
 from tests.promises.program_lines import ANSWERED, DEAD, DROPPED, REFUSED, Dead, GivenUp, Posted, Replied
 from tests.promises.skips import TOO_SMALL
+from tests.promises.spoiling import Spoiling
 
 ON_THE_WAY = ("nats", "rabbitmq", "bridge-in", "generate")
 """What a request and its reply go through."""
@@ -33,6 +34,7 @@ class _Known:
         self.ids = {one.request_id for one in history.of(Posted)}
         self.dead = {one.request_id: None for one in history.of(Dead)}
         self._chronicle = Disturbances(list(history.of(Disturbance)))
+        self._spoiling = Spoiling(history.of(Spoilt), self._chronicle)
         self._replies: dict[str, list[Replied]] = defaultdict(list)
         for reply in sorted(history.of(Replied), key=lambda one: one.at):
             self._replies[reply.request_id].append(reply)
@@ -77,6 +79,7 @@ class _Known:
         """Whether there is a dead letter, and whether there should be."""
         failed = bool(replies) and not replies[0].text
         due = request.expected in (REFUSED, DEAD) or (request.expected == ANSWERED and failed)
+        due = due and not self._spoiling.has_no_letter(request.request_id)
         is_there = request.request_id in self.dead
         if is_there and not due and (replies or request.expected != ANSWERED) and not self._was_given_up(request):
             yield "a dead letter of what was not refused"
@@ -88,7 +91,8 @@ class _Known:
         least = request.deadline - 2 * SLACK
         long = self._chronicle.longest(request.at, reply.at, whom=ON_THE_WAY, slack=SLACK) >= least
         taken_away = any(noted.touches(request.at, reply.at) for noted in self._chronicle.of("deleted_stream"))
-        return long or taken_away or self._was_given_up(request)
+        spoilt = self._spoiling.may_fail(request.request_id, request.at, reply.at)
+        return long or taken_away or spoilt or self._was_given_up(request)
 
     def _was_refused(self, request: Posted) -> bool:
         """A stream was too small for it or for its reply, perhaps only at first."""
@@ -96,8 +100,8 @@ class _Known:
         return any(noted.touches(request.at, end) for noted in self._chronicle.of(TOO_SMALL))
 
     def _was_given_up(self, request: Posted) -> bool:
-        """RabbitMQ has dead-lettered what waited in its queue, or JetStream has refused it."""
-        if self._was_refused(request):
+        """RabbitMQ has dead-lettered what waited in its queue, JetStream has refused it, or a worker gave it up."""
+        if self._was_refused(request) or self._spoiling.may_have_letter(request.request_id):
             return True
         end = request.at + request.deadline
         given_up = self._chronicle.of("given_up")

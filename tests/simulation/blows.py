@@ -15,9 +15,11 @@ from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.group_blows import GroupBlows
 from tests.simulation.nats_refusals import NatsRefusals
 from tests.simulation.plan import Blow
+from tests.simulation.rabbit_faults import RabbitFaults
 from tests.simulation.stops import Stops
 from tests.simulation.talks import Talk
 from tests.simulation.telegram_blows import TelegramBlows
+from tests.simulation.worker_faults import WorkerFaults
 from tests.simulation.world import World
 
 DOWN = 6.0
@@ -44,6 +46,7 @@ class Blows:
     at_edges: EdgeFaults
     at_brokers: BrokerFaults
     bugs: Bugs
+    workers: WorkerFaults
     noted: list[Disturbance] = field(default_factory=list)
     floods: list[Flood] = field(default_factory=list)
     talk: Talk | None = None
@@ -54,10 +57,15 @@ class Blows:
         self.at_brokers.note = self.note
         self.at_edges.crash = self.crash
         self.telegram = TelegramBlows(self.world, self.chance, self.note, self._note_flood)
-        self.bugs.note = self.note
-        self.refusals = NatsRefusals(self)
-        self.rare: dict[str, Stops | Bugs | NatsRefusals]
-        self.rare = {"stop": Stops(self), "bug": self.bugs, "refused": self.refusals}
+        self.bugs.note = self.workers.note = self.note
+        self.refusals, self.at_rabbitmq = NatsRefusals(self), RabbitFaults(self)
+        self.rare: dict[str, Stops | Bugs | NatsRefusals | RabbitFaults | WorkerFaults] = {
+            "stop": Stops(self),
+            "bug": self.bugs,
+            "refused": self.refusals,
+            "rabbit": self.at_rabbitmq,
+            "worker": self.workers,
+        }
 
     def strike(self, blow: Blow) -> None:
         family, _, kind = blow.what.partition("_")

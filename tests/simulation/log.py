@@ -14,6 +14,7 @@ from tests.simulation.processes import PROCESS
 
 ALWAYS = "message.received"
 """Logged at the level DEBUG where one chat has many, and known to the judge all the same."""
+STARTED = "process.started"
 
 
 @dataclass

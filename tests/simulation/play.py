@@ -32,6 +32,7 @@ from tests.simulation.registers import Registers
 from tests.simulation.talks import gather
 from tests.simulation.telling import all_rest, history_of
 from tests.simulation.votes import Votes
+from tests.simulation.worker_faults import WorkerFaults
 from tests.simulation.world import World, world
 
 Look = Callable[[SimulatedTask], None]
@@ -84,10 +85,10 @@ def play(plan: Plan, *, look: Look | None = None) -> Played:
 async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look | None) -> Played:
     async with world(loop, chance) as made:
         registers = Registers(made.nats.store)
-        at_brokers, bugs = BrokerFaults(made), Bugs(made)
-        with made.log.taken(), registers.recorded(), at_brokers.at_work(), bugs.at_work():
+        at_brokers, bugs, workers = BrokerFaults(made), Bugs(made), WorkerFaults(made)
+        with made.log.taken(), registers.recorded(), at_brokers.at_work(), bugs.at_work(), workers.at_work():
             people = People(made, plan, chance)
-            blows = Blows(made, chance, EdgeFaults(made, people, registers), at_brokers, bugs)
+            blows = Blows(made, chance, EdgeFaults(made, people, registers), at_brokers, bugs, workers)
             crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
             made.on_crash = crashes.note
             broken = ""

@@ -1,6 +1,6 @@
 """Which blows a plan has that lead where others seldom do. Each family has chances of its own.
 
-`stops.py`, `nats_refusals.py` and `bugs.py` strike them.
+`stops.py`, `nats_refusals.py`, `bugs.py`, `rabbit_faults.py` and `worker_faults.py` strike them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,6 +29,8 @@ class Family:
         if chance.random() >= self.share:
             return
         kinds = {**self.kinds, **(self.outward if plan.rabbitmq else {}), **(self.inward if plan.codec else {})}
+        if not kinds:
+            return
         for _ in range(chance.randint(*self.count)):
             (what,) = chance.choices(list(kinds), list(kinds.values()))
             at, whom = round(chance.uniform(0, SAID_UNTIL), 3), chance.choice(plan.edges)
@@ -51,6 +53,15 @@ FAMILIES = (
         kinds={"small": 8, "payload": 2, "forbidden": 2, "unmade": 2, "junk": 1, "setup": 1},
     ),
     Family("bug", share=0.25, count=(1, 3), kinds={"step": 6, "reply": 1}),
+    Family(
+        "rabbit",
+        share=0.6,
+        count=(3, 5),
+        kinds={},
+        outward={"alone": 6, "aimed": 5, "stopping": 3, "stopping_anew": 3, "given_up": 3},
+        inward={"aimed": 5, "stopping": 3, "stopping_anew": 3, "given_up": 3, "reshaped": 3},
+    ),
+    Family("worker", share=0.6, count=(1, 3), kinds={}, outward={"stuck": 2, "quick": 3}),
 )
 
 

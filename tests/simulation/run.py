@@ -17,12 +17,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from events.errors import TransportUnreachable
-from tests.promises.history import Disturbance, History
+from tests.promises.history import Disturbance
 from tests.promises.jsonl import write
 from tests.promises.judgement import judge
 from tests.simulation.aiming import aim_of, aimed_plans
 from tests.simulation.await_sites import sites
 from tests.simulation.before import why_not
+from tests.simulation.log import STARTED
 from tests.simulation.plan import COMMAND, Plan, drawn
 from tests.simulation.play import Played, play
 from tests.simulation.report import Outcome, Report
@@ -33,6 +34,9 @@ CHUNK = 20
 """Seeds that a process of Python plays before the next one takes over: what crashed in them is never freed."""
 JUST = 1.0
 """Seconds in which a process that starts has made sure of all it needs."""
+RABBITMQ = "RabbitMQ"
+"""What an error that it was the cause of has in its text, and whom a disturbance concerned, in small letters."""
+READY = ".ready"
 AWAY = TransportUnreachable.__name__
 """What a process ends with by itself if a server is away when it starts."""
 LEADERLESS = "could not be opened: JetStream system temporarily unavailable"
@@ -88,11 +92,7 @@ def breaches_of(played: Played) -> list[str]:
     found += [
         f"error: {line['event']} {line.get('error', '')} {line['traceback']}" for line in played.log if _is_bug(line)
     ]
-    found += [
-        f"ended: {line['process']} with {line['error']}"
-        for line in played.log
-        if _is_end_by_fault(line, played.history)
-    ]
+    found += [f"ended: {line['process']} with {line['error']}" for line in played.log if _is_end_by_fault(line, played)]
     return found + judge(played.history).faults
 
 
@@ -100,18 +100,28 @@ def _is_bug(line: dict[str, object]) -> bool:
     return "traceback" in line or line["event"] == "library.asyncio"
 
 
-def _is_end_by_fault(line: dict[str, object], history: History) -> bool:
+def _is_end_by_fault(line: dict[str, object], played: Played) -> bool:
     """Return whether a process that runs on has ended with an error.
 
-    It may if a server was away when it started, or lost a stream while it made sure of all it needs. The version before
-    did not wait for a leader when it opened its buckets.
+    It may if a server was away when it started, or lost a stream while it made sure of all it needs, or if RabbitMQ was
+    out of order before it was ready. The version before did not wait for a leader when it opened its buckets.
     """
     if line["event"] != "process.ended" or line["process"] == COMMAND or not line["error"]:
         return False
-    lost = [one.began for one in history.of(Disturbance) if one.what in ("deleted_stream", "emptied")]
+    if RABBITMQ in str(line["error"]) and _is_lost_at_start(line, played):
+        return False
+    lost = [one.began for one in played.history.of(Disturbance) if one.what in ("deleted_stream", "emptied")]
     just_lost = any(0 <= float(str(line["time"])) - at < JUST for at in lost)
     leaderless = bool(line.get("is_before")) and str(line["error"]).endswith(LEADERLESS)
     return not (str(line["error"]).startswith(AWAY) or just_lost or leaderless)
+
+
+def _is_lost_at_start(line: dict[str, object], played: Played) -> bool:
+    end = float(str(line["time"]))
+    noted = [one for one in played.history.of(Disturbance) if one.whom == RABBITMQ.lower()]
+    before = [one["event"] for one in played.log if one["process"] == line["process"] and one["time"] <= end]
+    is_starting = [event for event in before if event == STARTED or event.endswith(READY)][-1:] == [STARTED]
+    return is_starting and any(one.touches(end - JUST, end) for one in noted)
 
 
 def _outcome(plan: Plan, played: Played) -> Outcome:

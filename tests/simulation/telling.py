@@ -32,6 +32,7 @@ from tests.simulation.owners import QUESTION
 from tests.simulation.people import Asked as AskedThere
 from tests.simulation.people import People
 from tests.simulation.plan import Plan
+from tests.simulation.requests import text_of
 from tests.simulation.world import World
 
 OWNER_PAUSE = DEFAULTS.owner_pause.total_seconds()
@@ -63,7 +64,16 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
         lines += [*_sent(world, people, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]
         lines += people.votes[edge].lines()
         lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
+    lines += _spoilt(people, blows, lines)
     return History((*lines, *(people.program.lines() if people.program else ()), *_processes(world)))
+
+
+def _spoilt(people: People, blows: Blows, lines: list[Line]) -> Iterator[Line]:
+    asked = [line for line in lines if isinstance(line, Asked)]
+    ids = {name: one.request_id for one in asked for name in QUESTION.findall(one.text)}
+    ids |= {text_of(one.number): one.id for one in people.program.requests} if people.program else {}
+    yield from blows.at_rabbitmq.spoilt
+    yield from blows.workers.lines(ids)
 
 
 def all_rest(world: World, people: People, blows: Blows) -> bool:

@@ -25,10 +25,12 @@ from tests.simulation.nats.store import Store
 from tests.simulation.nats_refusals import NatsRefusals
 from tests.simulation.plan import Plan, drawn
 from tests.simulation.processes import SimulatedProcess
+from tests.simulation.rabbit_faults import RabbitFaults
 from tests.simulation.registers import STREAM, Registers
 from tests.simulation.run import outcome_of
 from tests.simulation.shrinking import shrunk
 from tests.simulation.stops import Stops
+from tests.simulation.worker_faults import WorkerFaults
 
 ROOT = Path(__file__).parents[2]
 SERVER = ("server", 1)
@@ -257,7 +259,7 @@ def test_every_blow_at_an_edge_can_be_struck() -> None:
     assert [kind for kind in kinds if not hasattr(EdgeFaults, f"_{kind}")] == []
 
 
-RARE = {"stop": Stops, "refused": NatsRefusals, "bug": Bugs}
+RARE = {"stop": Stops, "refused": NatsRefusals, "bug": Bugs, "rabbit": RabbitFaults, "worker": WorkerFaults}
 
 
 def test_rare_blows_leave_the_rest_of_a_plan_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

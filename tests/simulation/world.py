@@ -30,7 +30,7 @@ from functions.generate import app as generate
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import noop_telemetry
 from tests.simulation import before
-from tests.simulation.log import Log
+from tests.simulation.log import STARTED, Log
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.nats.server import NatsServer
 from tests.simulation.nats.store import Store
@@ -96,6 +96,7 @@ class Supervised:
             return
         process = SimulatedProcess(self.name, self.run_before if self.is_before else self.run)
         self.lives.append(Life(process, is_before=self.is_before))
+        self.world.log.write(self.name, {"event": STARTED})
         process.start()
         assert process.main
         process.main.add_done_callback(partial(self._ended, self.lives[-1]))

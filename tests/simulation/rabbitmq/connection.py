@@ -124,6 +124,8 @@ class Connection:
         try:
             await self.server.may_read(self)
             received = await read_frame(self._reader)
+            if self.server.aimed.meet(self, received):
+                await self.server.may_read(self)
             if self._lost:
                 self._done = not received.channel and isinstance(received.method(), commands.Connection.CloseOk)
             else:

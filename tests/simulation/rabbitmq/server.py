@@ -12,7 +12,7 @@ from pamqp import commands
 
 from tests.simulation.rabbitmq.connection import Connection
 from tests.simulation.rabbitmq.errors import ChannelFault, ConnectionFault
-from tests.simulation.rabbitmq.faults import PublishFaults
+from tests.simulation.rabbitmq.faults import AimedFaults, PublishFaults
 from tests.simulation.rabbitmq.store import Store
 
 
@@ -23,6 +23,7 @@ class SimulatedRabbitMQ:
         self.store = store or Store()
         self.users = {"guest": "guest"}
         self.faults = PublishFaults()
+        self.aimed = AimedFaults()
         self.refusing = False
         """New connections end at once."""
         self.alarm = False
@@ -96,6 +97,10 @@ class SimulatedRabbitMQ:
             await self._running.wait()
             if connection in self._blocked:
                 await self._blocked[connection].wait()
+
+    @property
+    def is_at_work(self) -> bool:
+        return self._up and self._running.is_set()
 
     def stands_still(self, connection: Connection) -> bool:
         return not self._running.is_set() or connection in self._blocked
