@@ -36,7 +36,7 @@ async def measure() -> dict[str, object]:
     seconds: dict[str, list[float]] = {"prefix": [], "question": [], "statement": []}
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
         async with (
-            product(Path(directory), **SETTINGS) as chats,
+            product(Path(directory), SETTINGS) as chats,
             connect(chats.nats_url, name="bench") as js,
             _requests(js) as asked,
         ):

@@ -59,7 +59,7 @@ class Seen:
 async def measure() -> dict[str, object]:
     """`first_words_before_the_answer`: of how many answers the first words came ahead of the rest, 0 to 1."""
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
-        async with product(Path(directory), USERBOT_LIVE="true") as chats, _screens(chats) as screens:
+        async with product(Path(directory), {"USERBOT_LIVE": "true"}) as chats, _screens(chats) as screens:
             seen = []
             for number in range(WARM_UP + QUESTIONS):
                 tell(f"live answers, question {number} of {WARM_UP + QUESTIONS}")

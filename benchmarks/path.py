@@ -127,15 +127,17 @@ async def listening(loop: Awaitable[None]) -> AsyncIterator[None]:
 @asynccontextmanager
 async def functions(
     directory: Path, nats_url: str, settings: Mapping[str, str], *, count: int = 1
-) -> AsyncIterator[None]:
+) -> AsyncIterator[list[CommandProcess]]:
     """`count` processes of `timokha generate`, each with a directory of its own below `directory` for its log."""
     async with AsyncExitStack() as stack:
+        started = []
         for number in range(count):
             own = directory / f"generate-{number}"
             await asyncio.to_thread(own.mkdir, parents=True)
             process = CommandProcess("generate", own, {"NATS_URL": nats_url, **settings})
             await stack.enter_async_context(running(process))
-        yield
+            started.append(process)
+        yield started
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """`python -m benchmarks.plots`: from build/bench.json to the plots and tables of the docs.
 
-It writes what stands between a pair of `<!-- results: PART -->` and `<!-- end -->` in a page, and nothing else.
+It writes what stands between a pair of `<!-- results: PART -->` and `<!-- end -->` in a page, and nothing else;
+between `<!-- computed: NAME -->` and `<!-- end -->` a table of benchmarks/sizes, whose simulation takes a minute.
 """
 
 import re
@@ -14,15 +15,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.results import RUNS, Results
+from benchmarks.sizes import sections
+from benchmarks.sizes.figures import Measured
+from benchmarks.sizes.needs import Assumed
+from benchmarks.sizes.prices import Prices
 from benchmarks.targets import SERIES, TARGETS, flat, verdict
 
 RESULTS = Path("build/bench.json")
-PAGES = (Path("docs/performance.md"), Path("docs/kubernetes.md"))
+PAGES = (Path("docs/performance.md"), Path("docs/kubernetes.md"), Path("docs/scaling.md"))
 PLOTS = Path("docs/performance")
 
 IN_FLIGHT = (1, 16, 64)
 _TOO_LONG = ("engines.ways.", "engines.default_model.rounds.", *SERIES)
 """For a page; the ways have a table of their own."""
+COMPUTED = re.compile(r"(<!-- computed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -33,8 +39,10 @@ def main() -> None:
     for part, draw in DRAWN.items():
         if part in results:
             _save(draw(results[part]), part)
+    tables = sections.all_of(Measured.of(results["capacity"]), Assumed(), Prices()) if "capacity" in results else {}
     for page in PAGES:
-        page.write_text(with_results(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+        text = with_results(page.read_text(encoding="utf-8"), results)
+        page.write_text(with_tables(text, tables), encoding="utf-8")
     click.echo(f"written: {', '.join(map(str, PAGES))} and the plots in {PLOTS}")
 
 
@@ -46,6 +54,16 @@ def with_results(page: str, results: Mapping[str, Any]) -> str:
         return before + "\n".join(_section(part, results)) + "\n" + after if part in results else place.group()
 
     return PLACE.sub(fill, page)
+
+
+def with_tables(page: str, tables: Mapping[str, Sequence[str]]) -> str:
+    """`page` with the computed tables that there are."""
+
+    def fill(place: re.Match[str]) -> str:
+        before, name, after = place.groups()
+        return before + "\n".join(tables[name]) + "\n" + after if name in tables else place.group()
+
+    return COMPUTED.sub(fill, page)
 
 
 def _section(part: str, results: Mapping[str, Any]) -> Iterator[str]:

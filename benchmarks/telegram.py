@@ -4,7 +4,7 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,13 @@ class Chats:
     telegram: Sandbox
     owner: Account
     visitors: list[Account]
-    nats_url: str
+    nats: EmbeddedServer
+    processes: Mapping[str, CommandProcess]
+    """By the names of their commands."""
+
+    @property
+    def nats_url(self) -> str:
+        return self.nats.url
 
     async def ask(self, number: int) -> float:
         """Seconds until the answer can be read in the visitor's chat; the thinking line comes before."""
@@ -50,7 +56,7 @@ class Chats:
 async def measure() -> dict[str, object]:
     """Milliseconds from message to answer, one question at a time."""
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
-        async with product(Path(directory), GENERATE_ENGINE="echo") as chats:
+        async with product(Path(directory), {"GENERATE_ENGINE": "echo"}) as chats:
             seconds = []
             for number in range(WARM_UP + QUESTIONS):
                 tell(f"Telegram to Telegram, question {number} of {WARM_UP + QUESTIONS}")
@@ -64,13 +70,12 @@ async def measure() -> dict[str, object]:
 
 
 @asynccontextmanager
-async def product(directory: Path, **changes: str) -> AsyncIterator[Chats]:
-    """Everything runs inside; `changes` are settings of the processes."""
+async def product(directory: Path, changes: Mapping[str, str], *, people: int = VISITORS) -> AsyncIterator[Chats]:
+    """Everything runs inside, and so many people write; `changes` are settings of the processes."""
     async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
         owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
         visitors = [
-            telegram.add_user(first_name=f"Visitor {number}", phone=f"+7999100{number:04}")
-            for number in range(VISITORS)
+            telegram.add_user(first_name=f"Visitor {number}", phone=f"+7999100{number:04}") for number in range(people)
         ]
         session, key = directory / "owner.session", directory / "telegram.pem"
         await signed_in_session(telegram, OWNER_PHONE, session=session)
@@ -86,6 +91,7 @@ async def product(directory: Path, **changes: str) -> AsyncIterator[Chats]:
             "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
             **changes,
         }
-        async with running(*(CommandProcess(name, directory, settings) for name in ("generate", "userbot"))):
+        processes = {name: CommandProcess(name, directory, settings) for name in ("generate", "userbot")}
+        async with running(*processes.values()):
             await telegram.wait_for(lambda: telegram.sessions(owner.id), TIMEOUT)
-            yield Chats(telegram, owner, visitors, nats.url)
+            yield Chats(telegram, owner, visitors, nats, processes)

@@ -56,6 +56,12 @@ class RabbitMQNode:
     def url(self) -> str:
         return self.url_of("guest", "guest")
 
+    @property
+    def pid(self) -> int:
+        """Of its script; the Erlang machine is a child of it."""
+        assert self._process
+        return self._process.pid
+
     def url_of(self, user: str, password: str) -> str:
         return f"amqp://{user}:{password}@127.0.0.1:{self._port}/"
 

@@ -89,7 +89,7 @@ def test_kubernetes_and_keda_would_take_every_manifest(manifests):
         ("PodDisruptionBudget", ("spec", "maxUnavailable"), 1.5),
         ("ScaledObject", ("spec", "minReplicas"), 0),
         ("ScaledObject", ("spec", "maxReplicaCount"), "many"),
-        ("ScaledObject", ("spec", "triggers", 0, "metadata", "lagThreshold"), 16),
+        ("ScaledObject", ("spec", "triggers", 0, "metadata", "lagThreshold"), 8),
         ("ScaledObject", ("spec", "fallback", "replica"), 1),
     ],
 )

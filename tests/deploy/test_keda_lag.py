@@ -148,7 +148,7 @@ async def questions_and_answers(brokers, scalers, make_event):
         for delivery in taken:
             await delivery.ack()
         await all_become(24)
-        assert {scaler.replicas() for scaler in scalers} == {2}
+        assert {scaler.replicas() for scaler in scalers} == {3}
         last = [*forwarded, *await take(worker, 19)]
         for delivery in last:
             await delivery.ack()
@@ -210,4 +210,4 @@ def test_the_replicas_follow_the_lag_from_zero_to_many_and_back(trigger):
         stream = {"name": "REQUESTS", "consumer_detail": [consumer]}
         return {"account_details": [{"name": "STORE", "stream_detail": [stream]}]}
 
-    assert [replicas(lag) for lag in (0, 2, 3, 16, 17, 160, 1, 0)] == [0, 0, 1, 1, 2, 10, 0, 0]
+    assert [replicas(lag) for lag in (0, 2, 3, 8, 9, 80, 1, 0)] == [0, 0, 1, 1, 2, 10, 0, 0]

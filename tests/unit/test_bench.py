@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks import __main__ as bench
 from benchmarks.path import Load, load
-from benchmarks.plots import engines, messaging, scaling, ways, with_results
+from benchmarks.plots import engines, messaging, scaling, ways, with_results, with_tables
 from benchmarks.progress import tell
 from benchmarks.results import Results
 from benchmarks.targets import TARGETS, flat, table, verdict
@@ -167,6 +167,12 @@ def test_the_page_gets_the_tables_of_the_parts_that_have_figures_and_nothing_els
         "| `start.first_answer_seconds` | 9 | ≤ 1.5, missed |\n| `start.more.x` | 1 |  |\n<!-- end -->\n"
         "b\n<!-- results: bridge -->\nkept\n<!-- end -->\n"
     )
+
+
+def test_the_page_gets_the_computed_tables_and_nothing_else_changes() -> None:
+    page = "a\n<!-- computed: sizes -->\nold\n<!-- end -->\nb\n<!-- computed: others -->\nkept\n<!-- end -->\n"
+    assert with_tables(page, {"sizes": ["| 1 |", "| 2 |"]}) == page.replace("old", "| 1 |\n| 2 |")
+    assert with_results(page, {"start": {}}) == page
 
 
 WAYS = {
