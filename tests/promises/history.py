@@ -36,7 +36,8 @@ class Account:
 
     `limit`: answers for a chat a day. `approving`: chats whose answers need approval; `expired`: what becomes of one
     without a decision, drop or send. `hourly`: answers for a chat an hour to messages without the prefix.
-    `sees_deletions`: Telegram tells it of messages that users delete.
+    `sees_deletions`: Telegram tells it of messages that users delete. `kept_out`: chats whose people get no answer by
+    the settings; `looks_up`: who wrote first in a chat is, for that. `limit_for_all`: answers a day in all chats.
     """
 
     account: str
@@ -46,6 +47,9 @@ class Account:
     expired: str = "drop"
     hourly: int = 0
     sees_deletions: bool = False
+    kept_out: tuple[str, ...] = ()
+    looks_up: bool = False
+    limit_for_all: int = 0
 
 
 @dataclass(frozen=True)
@@ -270,6 +274,8 @@ class Kept:
 class Act:
     """`what`: wrote (in a chat), pause, deny, cancel, approve, reject, replace, or another order's name.
 
+    Also `flooded`: Telegram takes the account for a spammer, and all chats are paused.
+
     `chat`: whom it concerns, None: everybody. `number`: its message for the account. `questions`: the names of those
     that a decision is about. `done_at`: when the owner was told so, with `said`. A pause or a denial is taken back by
     an order that is sent at `back_from` and carried out by `back_at`.
@@ -285,6 +291,8 @@ class Act:
     said: str = ""
     back_from: float = FOR_EVER
     back_at: float = FOR_EVER
+    times: int = 1
+    """How often the owner was told."""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from edge.userbot import draft_phrases
+from tests.promises.admitted import Admitted
 from tests.promises.history import FOR_EVER, Act, Asked, Draft
 from tests.promises.of_account import NOTICED, OfAccount
-from tests.promises.owners_acts import WHOLE_SECONDS, concerns, holds_at, is_later, silence
+from tests.promises.owners_acts import FLOODED, WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
 from tests.promises.skips import RECALL, TOO_SMALL
 from tests.promises.texts import FAILURES, NO_SUCH_CHAT
@@ -24,7 +25,7 @@ class Owned:
 
     def __init__(self, part: OfAccount, pieces: Pieces) -> None:
         self._part, self._account, self._settings, self._pieces = part, part.account, part.settings, pieces
-        self._asked, self._book = part.asked, part.book
+        self._asked, self._book, self._admitted = part.asked, part.book, Admitted(part)
 
     def explain(
         self, question: Asked, *, never_asked: bool, counted: int, unlogged: bool = False
@@ -41,7 +42,8 @@ class Owned:
             if kind and (never_asked or kind not in AT_ONCE) and self._has_worked(kind, act, question, unlogged):
                 return kind, min(act.done_at, max(act.at, question.asked_at) + NOTICED)
         if never_asked:
-            return ("day_limit", question.asked_at) if counted >= self._account.limit else None
+            kind = "day_limit" if counted >= self._account.limit else self._admitted.silence(question)
+            return (kind, question.asked_at) if kind else None
         return self._expired(question) or self._joined(question)
 
     def _has_worked(self, kind: str, act: Act, question: Asked, unlogged: bool) -> bool:
@@ -108,7 +110,9 @@ class Owned:
             answers = [end.text for end in self._part.outcomes(question) if end.text not in FAILURES]
             if answers and question.answered_at and not self._part.is_forgotten(question):
                 yield from (f"{why}: {question.name} {question.text}" for why in self._against(question))
+        yield from self._admitted.wrongs()
         yield from self._found_nobody()
+        yield from self._told_of_floods()
         yield from self._bad_drafts()
         yield from self._over_the_limit()
 
@@ -131,6 +135,16 @@ class Owned:
         for act in self._part.acts:
             if act.what == "misname" and act.said and not act.said.startswith(NO_SUCH_CHAT):
                 yield f"found somebody whom there is not: {act.said}"
+
+    def _told_of_floods(self) -> Iterator[str]:
+        """The owner is told of each, once. Only what nobody knew any more, or Telegram did not take, they were not."""
+        floods = [act for act in self._part.acts if act.what == FLOODED]
+        for act in floods:
+            if act.times > 1:
+                yield f"told {act.times} times that all chats are paused"
+            excused = self._part.chronicle.of("emptied") or self._part.refused > len(floods)
+            if act.done_at == FOR_EVER and not excused:
+                yield "not told that all chats are paused"
 
     def _held(self, act: Act, question: Asked) -> bool:
         return concerns(act, question) and holds_at(act, question.asked_at)

@@ -6,6 +6,7 @@ WHOLE_SECONDS = 1.0
 """Telegram's dates are rounded down."""
 PATIENCE = 15.0
 """Seconds beyond the deadline after which a user asks again whatever has become of the question."""
+FLOODED = "flooded"
 
 
 def silence(act: Act, question: Asked, settings: Settings, refused_at: float | None = None) -> str:
@@ -24,6 +25,7 @@ def silence(act: Act, question: Asked, settings: Settings, refused_at: float | N
         "wrote": "taken_over" if later else "paused" if just_after else "",
         "cancel": "cancelled" if later else "",
         "pause": "paused" if within else "",
+        FLOODED: "paused" if within else "",
         "deny": "denied" if within else "",
     }
     return kinds.get(act.what, "")
@@ -46,4 +48,4 @@ def is_later(act: Act, question: Asked, slack: float) -> bool:
 
 def holds_at(act: Act, moment: float) -> bool:
     """A question asked then is not answered."""
-    return act.what in ("pause", "deny") and act.done_at < moment < act.back_from
+    return act.what in ("pause", "deny", FLOODED) and act.done_at < moment < act.back_from

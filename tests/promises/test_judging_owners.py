@@ -277,3 +277,27 @@ def test_an_order_that_was_not_carried_out_explains_nothing(make_owned) -> None:
     question, act = a_question(5, 100), did("void", 99, 4, said=owner_phrases.not_now("ru", "@anna"))
     assert make_owned([question], [act]).explain(question, never_asked=True, counted=0) is None
     assert not list(make_owned([a_question(5, 100, 103)], [act]).wrongs())
+
+
+def flooded(**known) -> Act:
+    return did("flooded", 100, 0, None, back_from=110, back_at=111, **known)
+
+
+def test_nobody_is_answered_once_telegram_takes_the_account_for_a_spammer(make_owned) -> None:
+    act = flooded(done_at=101, said="Telegram счёл")
+    assert (
+        make_owned([a_question(6, 105)], [act]).explain(a_question(6, 105), never_asked=True, counted=0)[0] == "paused"
+    )
+    assert make_owned([], [act]).explain(a_question(7, 112), never_asked=True, counted=0) is None
+    assert list(make_owned([a_question(6, 105, 106)], [act]).wrongs()) == ["answered despite /flooded: 1.2.6 вопрос 6"]
+    assert not list(make_owned([a_question(6, 99, 104), a_question(7, 112, 113)], [act]).wrongs())
+
+
+def test_the_owner_is_told_once_that_all_chats_are_paused(make_owned) -> None:
+    def wrongs(*noted: Disturbance, **known) -> list[str]:
+        return list(make_owned([], [flooded(**known)], noted=noted).wrongs())
+
+    assert wrongs() == ["not told that all chats are paused"]
+    assert wrongs(done_at=101, times=2) == ["told 2 times that all chats are paused"]
+    assert not wrongs(done_at=101)
+    assert not wrongs(Disturbance("emptied", "nats", 90, 95))

@@ -91,6 +91,13 @@ class Blows:
     def group(self) -> GroupBlows:
         return GroupBlows(self.world, self.talk, self.note, self._note_flood)
 
+    # --- the account
+
+    def _spammer(self, whom: str, _: float) -> None:
+        """Telegram refuses a message as it takes the account for a spammer."""
+        self.note("peer_flood", "telegram", 0, whom)
+        self.at_edges.refuse_as_spam(whom)
+
     # --- NATS
 
     def _nats_killed(self, _: str, size: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from events import subjects
 from tests.promises.history import FOR_EVER, Break
+from tests.promises.owners_acts import FLOODED
 from tests.promises.texts import DELETED, UNREADABLE
 from tests.simulation.nonsense import RECORDS
 from tests.simulation.people import People
@@ -66,6 +67,7 @@ class BrokenRecords:
         """Store nonsense in place of a record of this account, if one of its chats has one that can be read."""
         busy = {one.user for one in self.found if one.afresh_at == FOR_EVER}
         users = [one for one in range(len(self.people.users)) if self.people.edge_of(one) == whom and one not in busy]
+        users = [one for one in users if self.people.users[one] not in self.people.kept_out]
         if not users or not self.world.nats_has(STREAM):
             return
         user = chance.choice(users)
@@ -101,7 +103,7 @@ class BrokenRecords:
             if self._revision(broken) != broken.revision and self._has_erased(broken):
                 broken.hasty = True
                 return
-        broken.hasty = any(act.what in ("pause", "deny") for act in self._owners_acts(broken.edge))
+        broken.hasty = any(act.what in ("pause", "deny", FLOODED) for act in self._owners_acts(broken.edge))
 
     def _has_erased(self, broken: Broken) -> bool:
         return any((one.edge, one.chat) == (broken.edge, self._chat(broken)) for one in self.people.wiped)

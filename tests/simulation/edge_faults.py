@@ -11,10 +11,11 @@ from functools import partial
 from random import Random
 
 from edge.sandbox.faults import SEND
+from edge.userbot.telegram.faults import PEER_FLOOD
 from events import subjects
 from tests.simulation.broken_records import BrokenRecords
 from tests.simulation.forged_replies import ForgedReplies
-from tests.simulation.people import People
+from tests.simulation.people import GREETING, People
 from tests.simulation.registers import Registers
 from tests.simulation.world import World
 
@@ -77,6 +78,10 @@ class EdgeFaults:
 
     # --- refused for good
 
+    def refuse_as_spam(self, whom: str) -> None:
+        self._refused[whom] += 1
+        self._refuse(whom, 400, PEER_FLOOD, method=SEND)
+
     def _send_refused(self, whom: str, size: float, chance: Random) -> None:
         times = 1 + int(size * TIMES)
         self._refused[whom] += times
@@ -103,7 +108,9 @@ class EdgeFaults:
         """A user deletes the last message of the account for both, as a thinking line may be."""
         user = chance.choice(self.people.users)
         got = [m for m in self.world.telegram.messages(user.id, self._caller(whom)) if not m.out]
-        if got and not any(one.text in got[-1].text for one in self.people.asked):  # never an answer
+        if not got or got[-1].text == GREETING:  # or it would be another who wrote first
+            return
+        if not any(one.text in got[-1].text for one in self.people.asked):  # never an answer
             self.world.telegram.delete(user.id, got[-1].id)
 
     def _look_refused(self, whom: str, size: float, _: Random) -> None:

@@ -12,7 +12,8 @@ from edge.sandbox.state import Account
 from tests.promises.history import FOR_EVER
 from tests.promises.history import Act as ActLine
 from tests.promises.history import Draft as DraftLine
-from tests.promises.texts import NOT_NOW
+from tests.simulation.acts import Act
+from tests.simulation.floods import Floods
 from tests.simulation.world import World
 
 DRAFT = "Черновик"
@@ -32,32 +33,6 @@ TOLD = 15.0
 DECIDES = 4.0
 """In which the owner decides about a draft, at most."""
 NOBODY = "@nobody_is_called_this"
-
-
-@dataclass
-class Act:
-    """As in a history; `back`: the order that takes it back, empty if there is none."""
-
-    what: str
-    user: int | None
-    at: float
-    number: int
-    questions: tuple[str, ...] = ()
-    done_at: float = FOR_EVER
-    said: str = ""
-    back: str = ""
-    back_from: float = FOR_EVER
-    back_at: float = FOR_EVER
-
-    @property
-    def is_void(self) -> bool:
-        """Whether Telegram did not let whom it names be looked up, so that nothing was done."""
-        return self.said.startswith(NOT_NOW)
-
-    def line(self, edge: str) -> ActLine:
-        chat, done = None if self.user is None else str(self.user), (self.done_at, self.said)
-        what = "void" if self.is_void else self.what
-        return ActLine(edge, what, chat, self.at, self.number, self.questions, *done, self.back_from, self.back_at)
 
 
 @dataclass
@@ -81,7 +56,11 @@ class Owner:
     drafts: list[SeenDraft] = field(default_factory=list)
     replacements: dict[str, list[str]] = field(default_factory=dict)
     _seen: int = 0
+    _floods: Floods = field(init=False)
     _doing: "dict[asyncio.Task[None], None]" = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._floods = Floods(self.world, self.edge)
 
     @property
     def rests(self) -> bool:
@@ -173,6 +152,9 @@ class Owner:
         self.world.loop.call_later(LOOK, self.watch)
 
     def _look(self) -> None:
+        for flood in self._floods.begun():
+            self.acts.append(flood)
+            self._hold(flood, "/resume all")
         own = {act.number for act in self.acts}
         box, me = self._account.box, self._account.id
         new = [one for id_, one in box.messages.items() if id_ > self._seen and one.peer_id == me and id_ not in own]
@@ -181,6 +163,8 @@ class Owner:
             self._take(message)
 
     def _take(self, message: StoredMessage) -> None:
+        if self._floods.take(message):
+            return
         if message.text.startswith(DRAFT):
             draft = SeenDraft(message, message.text, tuple(QUESTION.findall(message.text)), self._now)
             self.drafts.append(draft)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from random import Random
 
+from edge.userbot.people import WROTE_FIRST
 from tests.simulation.grouping import EDGE
 from tests.simulation.plan import SAID_UNTIL, Blow, Plan, Saying
 
@@ -13,12 +14,25 @@ NAMED = {"owner_pause_named": 3, "owner_cancel_named": 2, "owner_deny_named": 2,
 UNNAMED = 0.5
 """How likely Telegram does not let names be looked up for a while."""
 
+FIRST_WRITERS = 0.12
+"""How likely a plan has a list for which it is looked up who wrote first. No other list may be changed meanwhile."""
+LISTS = ("allow", "allow", "deny")
+REFUSED = ("silence", "line")
+LIMITED = 0.15
+"""How likely all chats together get a few answers a day only:"""
+LIMITS = (4, 8)
+SPAMMER = 0.12
+"""How likely Telegram takes the account for a spammer, where nothing else pauses all chats; how often:"""
+TIMES = (1, 2)
+
 
 def with_owner(plan: Plan) -> Plan:
     """Return the plan with what its seed draws. The version before carries out its owner's orders in other words."""
     if EDGE not in plan.edges or plan.has_version_before:
         return plan
-    return _with_names(plan, Random(f"names {plan.seed}"))
+    plan = _with_names(plan, Random(f"names {plan.seed}"))
+    plan = _with_first_writers(plan, Random(f"first writers {plan.seed}"))
+    return _with_spammer(_with_limit(plan, Random(f"limits {plan.seed}")), Random(f"spammers {plan.seed}"))
 
 
 def _with_names(plan: Plan, chance: Random) -> Plan:
@@ -27,6 +41,34 @@ def _with_names(plan: Plan, chance: Random) -> Plan:
     orders = [_saying(chance, plan, NAMED) for _ in range(chance.randint(*ORDERS))]
     blows = [_blow(chance, "telegram_names_flooded")] if chance.random() < UNNAMED else []
     return replace(plan, sayings=_sorted(*plan.sayings, *orders), blows=(*plan.blows, *blows))
+
+
+def _with_first_writers(plan: Plan, chance: Random) -> Plan:
+    if chance.random() >= FIRST_WRITERS or _has_triggers(plan) or _says(plan, "owner_deny"):
+        return plan
+    settings = (chance.choice(LISTS), WROTE_FIRST), ("refused", chance.choice(REFUSED))
+    return replace(plan, settings=(*plan.settings, *settings))
+
+
+def _with_limit(plan: Plan, chance: Random) -> Plan:
+    if chance.random() >= LIMITED or _has_triggers(plan):
+        return plan
+    return replace(plan, settings=(*plan.settings, ("max_answers_per_day_for_all", chance.randint(*LIMITS))))
+
+
+def _with_spammer(plan: Plan, chance: Random) -> Plan:
+    if chance.random() >= SPAMMER or _says(plan, "owner_pause"):
+        return plan
+    blows = [_blow(chance, "spammer") for _ in range(chance.randint(*TIMES))]
+    return replace(plan, blows=(*plan.blows, *blows))
+
+
+def _has_triggers(plan: Plan) -> bool:
+    return "triggers" in dict(plan.settings)
+
+
+def _says(plan: Plan, what: str) -> bool:
+    return any(saying.what.startswith(what) for saying in plan.sayings)
 
 
 def _saying(chance: Random, plan: Plan, weights: dict[str, int]) -> Saying:

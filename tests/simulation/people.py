@@ -5,6 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from edge.sandbox.state import Account
+from tests.promises.history import USER
 from tests.simulation.owners import Owner
 from tests.simulation.plan import APPROVING, Plan, Saying
 from tests.simulation.program import Program
@@ -13,6 +14,8 @@ from tests.simulation.world import World
 if TYPE_CHECKING:
     from tests.simulation.talks import Talk
     from tests.simulation.votes import Votes
+
+GREETING = "Добрый день!"
 
 
 @dataclass
@@ -90,6 +93,27 @@ class People:
     def approving(self) -> list[Account]:
         """Whose answers need approval where the settings say so."""
         return self.users[::2] if APPROVING in self.plan.settings else []
+
+    @property
+    def greeted(self) -> list[Account]:
+        """To whom the owner of the user's account has written first, where the settings ask for that."""
+        return self.users_of(USER)[1::2] if self.plan.first_writers else []
+
+    @property
+    def kept_out(self) -> list[Account]:
+        """Who gets no answer by the settings."""
+        greeted = self.greeted
+        writers = [user for user in self.users_of(USER) if user not in greeted]
+        return {"": [], "allow": greeted, "deny": writers}[self.plan.first_writers]
+
+    def users_of(self, edge: str) -> list[Account]:
+        """Return those who write to it."""
+        return [user for number, user in enumerate(self.users) if self.edge_of(number) == edge]
+
+    def greet(self) -> None:
+        """Write first, before the account has a userbot."""
+        for user in self.greeted:
+            self.world.telegram.send(self.world.accounts[USER].id, user.id, GREETING)
 
     def watch(self) -> None:
         """Let the owners of user accounts look after them."""

@@ -7,6 +7,7 @@ from functools import cache
 from random import Random
 from typing import Any, Self
 
+from edge.userbot.people import WROTE_FIRST
 from tests.simulation import broker_blows, edge_blows
 from tests.simulation.await_sites import Site, sites
 from tests.simulation.reached import share
@@ -163,6 +164,11 @@ class Plan:
     def names_people(self) -> bool:
         """Whether the owner calls people by their usernames."""
         return any(saying.what.endswith("named") for saying in self.sayings)
+
+    @property
+    def first_writers(self) -> str:
+        """What becomes of people who wrote first: allow, deny, or empty, if that does not matter."""
+        return next((name for name, value in self.settings if value == WROTE_FIRST), "")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)

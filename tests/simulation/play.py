@@ -108,6 +108,7 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     made.populate(plan, people.approving, partial(gather, people))
     blows.talk = people.talk
     people.votes.update((edge, Votes(people, edge)) for edge in plan.edges)
+    people.greet()
     people.watch()
     made.loop.after_step = crashes.after_step
     for crash in (*crashes.of(AIMED), *crashes.of(STARTING)):

@@ -53,9 +53,8 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
     ]
     for edge in plan.edges:
         asked = [_asked(one, world, people) for one in people.asked if one.edge == edge]
-        approving = tuple(str(user.id) for user in people.approving) if edge in people.owners else ()
         lines += [
-            Account(edge, owned=True, limit=PLENTY, approving=approving, hourly=PLENTY, sees_deletions=edge == USER),
+            _account(edge, plan, people),
             Refused(edge, blows.at_edges.refused(edge)),
             *asked,
             *(people.talk.lines() if people.talk and people.talk.edge == edge else ()),
@@ -74,6 +73,16 @@ def _spoilt(people: People, blows: Blows, lines: list[Line]) -> Iterator[Line]:
     ids |= {text_of(one.number): one.id for one in people.program.requests} if people.program else {}
     yield from blows.at_rabbitmq.spoilt
     yield from blows.workers.lines(ids)
+
+
+def _account(edge: str, plan: Plan, people: People) -> Account:
+    approving = tuple(str(user.id) for user in people.approving) if edge in people.owners else ()
+    known = Account(edge, owned=True, limit=PLENTY, approving=approving, hourly=PLENTY, sees_deletions=edge == USER)
+    limit = dict(plan.settings).get("max_answers_per_day_for_all", 0)
+    if edge != USER:
+        return replace(known, limit_for_all=limit)
+    kept_out = tuple(str(user.id) for user in people.kept_out)
+    return replace(known, kept_out=kept_out, looks_up=bool(plan.first_writers), limit_for_all=limit)
 
 
 def all_rest(world: World, people: People, blows: Blows) -> bool:

@@ -2,31 +2,41 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.simulation import owning
 from tests.simulation.grouping import EDGE
 from tests.simulation.owning import NAMED
 from tests.simulation.plan import Plan, drawn
 
 SEEDS = range(400)
+BLOWS = ("telegram_names_flooded", "spammer")
+SETTINGS = ("allow", "deny", "refused", "max_answers_per_day_for_all")
 
 
+@pytest.fixture(scope="module")
 def plans() -> list[Plan]:
     return [drawn(seed) for seed in SEEDS]
 
 
-def test_owners_call_people_by_name_in_some_plans() -> None:
-    named = [plan for plan in plans() if plan.names_people]
-    assert 20 < len(named) < 80
-    assert all(EDGE in plan.edges and not plan.has_version_before for plan in named)
+def test_owners_make_more_use_of_the_rules_in_some_plans(plans: list[Plan]) -> None:
+    named = [plan for plan in plans if plan.names_people]
+    listed = [plan for plan in plans if plan.first_writers]
+    limited = [plan for plan in plans if "max_answers_per_day_for_all" in dict(plan.settings)]
+    flooded = [plan for plan in plans if any(blow.what == "spammer" for blow in plan.blows)]
+    for found in (named, listed, limited, flooded):
+        assert 5 < len(found) < 80
+        assert all(EDGE in plan.edges and not plan.has_version_before for plan in found)
     assert {saying.what for plan in named for saying in plan.sayings} >= {*NAMED}
+    assert {plan.first_writers for plan in listed} == {"allow", "deny"}
 
 
-def test_what_owners_do_besides_leaves_the_rest_of_a_plan_as_it_is(monkeypatch) -> None:
+def test_what_owners_do_besides_leaves_the_rest_of_a_plan_as_it_is(monkeypatch, plans: list[Plan]) -> None:
     """A seed without it is played as before."""
-    with monkeypatch.context() as context:
-        context.setattr(owning, "NAMES", 0.0)
-        without = plans()
-    for plan, before in zip(plans(), without, strict=True):
+    for chance in ("NAMES", "FIRST_WRITERS", "LIMITED", "SPAMMER"):
+        monkeypatch.setattr(owning, chance, 0.0)
+    for plan in plans:
         said = tuple(saying for saying in plan.sayings if saying.what not in NAMED)
-        blows = tuple(blow for blow in plan.blows if blow.what != "telegram_names_flooded")
-        assert replace(plan, sayings=said, blows=blows) == before
+        blows = tuple(blow for blow in plan.blows if blow.what not in BLOWS)
+        settings = tuple((name, value) for name, value in plan.settings if name not in SETTINGS)
+        assert replace(plan, sayings=said, blows=blows, settings=settings) == drawn(plan.seed)

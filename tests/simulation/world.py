@@ -41,6 +41,8 @@ from tests.simulation.requests import QUEUES
 from tests.simulation.watching import Watching
 
 NATS, RABBITMQ, TELEGRAM = ("nats", 4222), ("rabbitmq", 5672), ("127.0.0.1", 443)
+OWNERS = ("approve", "allow", "deny", "refused")
+"""How the names of settings begin that only a user's account has."""
 RESTART = 1.0
 """Seconds after which a process that ended by itself is started again, as compose does."""
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -180,7 +182,7 @@ class World:
             bot = name == "bot"
             account = self.telegram.add_user(first_name=name, username=f"timokha_{name}", bot=bot)
             # A bot has no owner here.
-            given = {name: value for name, value in plan.settings if not (bot and name.startswith("approve"))}
+            given = {name: value for name, value in plan.settings if not (bot and name.startswith(OWNERS))}
             self.accounts[name] = account
             self.add_userbot(name, account, given | ({} if bot else asking | gather(name)))
         # Where answers take longer, processes do not wait for them at their end.
