@@ -99,7 +99,9 @@ def limits(measured: Measured, assumed: Assumed) -> Iterator[Limit]:
     )
     yield Limit("an edge's event loop, one core", 1000 / measured["product.edge_cpu_ms"], "more accounts")
     yield Limit(
-        f"a cluster of {assumed.nodes} nodes, as measured here",
+        f"a cluster of {assumed.nodes} nodes, as measured here"
+        if assumed.nodes > 1
+        else "a NATS node, as measured here",
         measured[f"nats_{assumed.nodes}.per_second"],
         "faster disks; then a second cluster with accounts of its own",
     )
