@@ -138,7 +138,7 @@ check: set-up-dev ## check formatting, lint, types and import rules, and look fo
 
 .PHONY: secrets
 secrets: set-up-dev ## take what looks like a secret, and is none, into .secrets.baseline; look at its diff
-	$(BIN)/detect-secrets scan --no-verify --slim --baseline .secrets.baseline
+	$(BIN)/python -m deploy.secret_baseline
 
 .PHONY: audit
 audit: set-up-dev ## look for known vulnerabilities of the locked packages, and judge their licences
