@@ -84,6 +84,12 @@ test: set-up-test ## run the tests, without the long suites
 test-full: set-up-dev ## run all tests, including the long suites
 	@$(BIN)/python -m pytest -m "not containers" --hypothesis-profile=long $(ARGS)
 
+# Training, engines, the sandbox and what takes a real server have their tests elsewhere.
+.PHONY: coverage
+coverage: set-up-test ## run the fast tests and fail if they cover less of the code than pyproject.toml says; 3 minutes of CPU
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --cov --cov-report=term --ignore-glob='*crash*' \
+		tests/unit tests/runtime tests/recordings $(ARGS)
+
 .PHONY: test-containers
 test-containers: set-up-dev ## test the product in containers, from a clone of the last commit; skipped without a Docker engine
 	@$(BIN)/python -m pytest -m containers -p no:xdist --capture=no -v tests/containers $(ARGS)
