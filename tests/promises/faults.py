@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from events import subjects
 from tests.promises.case import Case
-from tests.promises.history import BOT, BUSINESS, EDGES, Asked, Break
+from tests.promises.history import BOT, BUSINESS, EDGES, FOR_EVER, Asked, Break
 from tests.promises.of_account import OfAccount
 from tests.promises.outcomes import told_unreadable
 
@@ -14,6 +14,8 @@ STARTING = 8.0
 """Seconds until a userbot that is started, or connected again, has fetched what it missed."""
 NOT_FETCHED = ("outage", "cut", "stuck_slices")
 """Faults of Telegram during which nothing is."""
+NO_ANSWER = "no_answer"
+"""No model had one that could be taken, or a broker gave the request up."""
 ALONE = (*EDGES, "nats", "telegram", subjects.CHATS_BUCKET)
 """For an edge there is one of each, and no question gets past it; of the others there are more."""
 
@@ -43,7 +45,7 @@ class Faults:
             return True
         if case.question.request_id in self._part.malformed:
             return True
-        if self._part.spoiling.may_fail(case.question.request_id, begin, end):
+        if self._part.spoiling.may_fail(case.question.request_id, begin, end) or self.has_no_answer(case):
             return True
         if len(case.asked) > 1 and any(noted.touches(begin, end) for noted in self._chronicle.of("emptied")):
             return True
@@ -52,6 +54,11 @@ class Faults:
     def is_doomed(self, question: Asked) -> bool:
         """Whether what came in place of its answer makes it fail."""
         return question.request_id in self._part.malformed or self._part.spoiling.fails(question.request_id)
+
+    def has_no_answer(self, case: Case) -> bool:
+        """Whether a model may have had none for it."""
+        begin, end = case.question.asked_at, case.over_at or FOR_EVER
+        return any(noted.touches(begin, end) for noted in self._chronicle.of(NO_ANSWER))
 
     def _is_lost_with_store(self, case: Case) -> bool:
         """Without its watermark a store costs what arrives meanwhile; without its records also what is in flight."""

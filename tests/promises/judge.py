@@ -102,7 +102,11 @@ class Judge:
         if erased_at := self._erased_at(case):
             case.silenced_at = erased_at
             return "erased"
-        return self._restrictions.silence(case) or self._skips.silence(case) or self._unstored.silence(case)
+        return self._restrictions.silence(case) or self._given_up(case) or self._unstored.silence(case)
+
+    def _given_up(self, case: Case) -> str:
+        failed = self._faults.may_fail(case) or self._unstored.may_fail(case)
+        return self._skips.silence(case, failed=failed)
 
     def _erased_at(self, case: Case) -> float | None:
         """When its user deleted the history while it waited for its outcome, for all that the log says."""
@@ -146,7 +150,7 @@ class Judge:
 
     def _is_refused(self, case: Case) -> bool:
         """Whether no time would have got it an answer."""
-        refused = self._skips.may_fail(case) or self._unstored.may_fail(case)
+        refused = self._skips.may_fail(case) or self._unstored.may_fail(case) or self._faults.has_no_answer(case)
         return refused or self._faults.is_doomed(case.question)
 
     def _totals(self, verdict: Verdict) -> Iterator[str]:

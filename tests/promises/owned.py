@@ -1,5 +1,6 @@
 """What the owner's rules explain, and what they forbid: from what the owner did and was told, and the userbot's log."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from edge.userbot import draft_phrases
@@ -8,7 +9,7 @@ from tests.promises.history import FOR_EVER, Act, Asked, Draft
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import FLOODED, WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
-from tests.promises.skips import RECALL, TOO_SMALL
+from tests.promises.skips import RECALL, TOO_SMALL, WITHDRAW
 from tests.promises.texts import FAILURES, NO_SUCH_CHAT
 
 SOON = 2.0
@@ -172,11 +173,16 @@ class Owned:
             yield f"a draft is left: {sorted(draft.questions)} {draft.message_id}"
 
     def _left_drafts(self) -> Sequence[Draft]:
-        """Those that are left although no store has forgotten them; each that could not be deleted accounts for one."""
+        """Those that are left although no store has forgotten them, nor anything has kept them from being removed.
+
+        A refusal, or a step that was given up, accounts for one message; the recall of a draft for all that it has.
+        """
         emptied = max((noted.ended for noted in self._part.chronicle.of("emptied")), default=0.0)
         left = [draft for draft in self._part.drafts if draft.is_left and draft.seen_at > emptied]
-        recalls = sum(one.step == RECALL for one in self._part.skips)
-        return left[len(self._part.chronicle.of("deletion_refused")) + recalls :]
+        steps = Counter(one.step for one in self._part.skips)
+        kept = list(dict.fromkeys(frozenset(draft.questions) for draft in left))[: steps[RECALL]]
+        left = [draft for draft in left if frozenset(draft.questions) not in kept]
+        return left[len(self._part.chronicle.of("deletion_refused")) + steps[WITHDRAW] :]
 
     def _over_the_limit(self) -> Iterator[str]:
         if self._part.chronicle.of("emptied"):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tests.promises.disturbances import Disturbances
-from tests.promises.faults import SLACK
+from tests.promises.faults import NO_ANSWER, SLACK
 from tests.promises.history import Acknowledged, Disturbance, History, Spoilt
 from tests.promises.program_lines import ANSWERED, DEAD, DROPPED, REFUSED, Dead, GivenUp, Posted, Replied
 from tests.promises.skips import TOO_SMALL
@@ -95,9 +95,9 @@ class _Known:
         return long or taken_away or spoilt or self._was_given_up(request)
 
     def _was_refused(self, request: Posted) -> bool:
-        """A stream was too small for it or for its reply, perhaps only at first."""
+        """A stream was too small for it or for its reply, perhaps only at first, or a model had no answer."""
         end = request.at + request.deadline
-        return any(noted.touches(request.at, end) for noted in self._chronicle.of(TOO_SMALL))
+        return any(noted.touches(request.at, end) for noted in self._chronicle.of(TOO_SMALL, NO_ANSWER))
 
     def _was_given_up(self, request: Posted) -> bool:
         """RabbitMQ has dead-lettered what waited in its queue, JetStream has refused it, or a worker gave it up."""

@@ -10,8 +10,8 @@ FAULTY, TOO_SMALL = "faulty", "too_small"
 """A step fails because of a fault of the userbot's own, or a store takes no messages of its size."""
 APPROVAL = ("Submit", "ExpireApproval")
 """Steps of which nobody hears that they were given up: the answer waits for a decision, or is dropped."""
-RECALL = "Recall"
-"""The step that removes a draft, which otherwise stays."""
+RECALL, WITHDRAW = "Recall", "Withdraw"
+"""The step that has a draft removed, which otherwise stays, and the one that removes a message."""
 
 
 class Skips:
@@ -20,10 +20,13 @@ class Skips:
     def __init__(self, part: OfAccount) -> None:
         self._part = part
 
-    def silence(self, case: Case) -> str:
-        """What the silence is called if the question was given up, and so was telling its user."""
+    def silence(self, case: Case, *, failed: bool) -> str:
+        """What the silence is called if the question was given up, and so was telling its user.
+
+        `failed`: something else may have let it fail before.
+        """
         skips = self._of(case)
-        if len(skips) > 1 or any(one.step in APPROVAL for one in skips):
+        if len(skips) > 1 or (skips and failed) or any(one.step in APPROVAL for one in skips):
             case.silenced_at = skips[-1].at
             return "given_up"
         return ""

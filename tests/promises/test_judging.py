@@ -1,10 +1,15 @@
 """The judge excuses a silence only where a fault explains it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.promises.case import Case
+from tests.promises.faults import NO_ANSWER
+from tests.promises.good_run import FAILED, good, history
 from tests.promises.history import Account, Asked, Break, Disturbance, History, Malformed, Sent, Undeliverable
 from tests.promises.judge import Judge
+from tests.promises.judgement import judge
 from tests.promises.of_account import OfAccount
 from tests.promises.texts import UNREADABLE
 
@@ -146,3 +151,10 @@ def test_a_lost_watermark_costs_what_came_while_telegram_was_away_just_before_un
     assert make_judge(outage, emptied)._kind(case(60, seen=False))[0] == "lost"
     long_ago = Disturbance("outage", "telegram", 50, 80)
     assert make_judge(long_ago, killed, emptied)._kind(case(60, seen=False))[0] == "lost"
+
+
+@pytest.mark.parametrize(("at", "told"), [(105.0, 0), (103.0, 1), (108.0, 1)])
+def test_a_question_may_fail_if_a_model_had_no_answer_meanwhile(at, told) -> None:
+    failed = [replace(line, text=FAILED) if isinstance(line, Sent) and line.id == 111 else line for line in good()]
+    faults = judge(history([*failed, Disturbance(NO_ANSWER, "engine", at, at)])).faults
+    assert faults == ["failed_told: 1.2.11 вопрос 11: no fault was longer than the deadline"][:told]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.promises.faults import NO_ANSWER
 from tests.promises.good_run import ANNA, FAILED, good, history
 from tests.promises.history import USER, Asked, Disturbance, Line, Record, Sent, Skipped
 from tests.promises.judgement import Judgement, judge
@@ -44,6 +45,7 @@ def test_it_gets_no_outcome_only_if_telling_its_user_was_given_up_too() -> None:
     twice = judged(BUG, skipped(), skipped(105.1), silent=True)
     assert twice.faults == []
     assert twice.counts()["given_up"] == 1
+    assert judged(BUG, skipped(), Disturbance(NO_ANSWER, "engine", 104.5, 104.5), silent=True).faults == []
 
 
 def test_no_step_is_given_up_for_nothing() -> None:

@@ -6,7 +6,7 @@ from edge.userbot import phrases
 from edge.userbot.owner import phrases as owner_phrases
 
 LOCALES = ("ru", "en")
-WHYS = (phrases.DEADLINE, phrases.TOO_LARGE, "", "empty")
+WHYS = (phrases.DEADLINE, phrases.TOO_LARGE, "", "empty", "rejected")
 FAILURES = {phrases.failure(locale, reason) for locale in LOCALES for reason in WHYS}
 
 REFUSALS = {

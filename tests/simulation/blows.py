@@ -13,6 +13,7 @@ from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.group_blows import GroupBlows
+from tests.simulation.models import Models
 from tests.simulation.nats_refusals import NatsRefusals
 from tests.simulation.plan import Blow
 from tests.simulation.rabbit_faults import RabbitFaults
@@ -47,6 +48,7 @@ class Blows:
     at_brokers: BrokerFaults
     bugs: Bugs
     workers: WorkerFaults
+    models: Models
     noted: list[Disturbance] = field(default_factory=list)
     floods: list[Flood] = field(default_factory=list)
     talk: Talk | None = None
@@ -57,11 +59,12 @@ class Blows:
         self.at_brokers.note = self.note
         self.at_edges.crash = self.crash
         self.telegram = TelegramBlows(self.world, self.chance, self.note, self._note_flood)
-        self.bugs.note = self.workers.note = self.note
+        self.bugs.note = self.workers.note = self.models.note = self.note
         self.refusals, self.at_rabbitmq = NatsRefusals(self), RabbitFaults(self)
-        self.rare: dict[str, Stops | Bugs | NatsRefusals | RabbitFaults | WorkerFaults] = {
+        self.rare: dict[str, Stops | Bugs | Models | NatsRefusals | RabbitFaults | WorkerFaults] = {
             "stop": Stops(self),
             "bug": self.bugs,
+            "model": self.models,
             "refused": self.refusals,
             "rabbit": self.at_rabbitmq,
             "worker": self.workers,

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -25,6 +25,7 @@ from tests.simulation.crashes import Crashes
 from tests.simulation.determinism import determined
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
+from tests.simulation.models import Models
 from tests.simulation.people import People
 from tests.simulation.plan import AIMED, ENDING, RUNNING, SAID_UNTIL, STARTING, Plan
 from tests.simulation.processes import SimulatedTask
@@ -85,10 +86,14 @@ def play(plan: Plan, *, look: Look | None = None) -> Played:
 async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look | None) -> Played:
     async with world(loop, chance) as made:
         registers = Registers(made.nats.store)
-        at_brokers, bugs, workers = BrokerFaults(made), Bugs(made), WorkerFaults(made)
-        with made.log.taken(), registers.recorded(), at_brokers.at_work(), bugs.at_work(), workers.at_work():
+        at_brokers, bugs, workers, models = BrokerFaults(made), Bugs(made), WorkerFaults(made), Models(made)
+        with ExitStack() as stack:
+            stack.enter_context(made.log.taken())
+            stack.enter_context(registers.recorded())
+            for one in (at_brokers, bugs, workers, models):
+                stack.enter_context(one.at_work())
             people = People(made, plan, chance)
-            blows = Blows(made, chance, EdgeFaults(made, people, registers), at_brokers, bugs, workers)
+            blows = Blows(made, chance, EdgeFaults(made, people, registers), at_brokers, bugs, workers, models)
             crashes = Crashes(plan.crashes, lambda crash: blows.crash(crash.process, crash.down))
             made.on_crash = crashes.note
             broken = ""

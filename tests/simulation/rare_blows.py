@@ -1,6 +1,6 @@
 """Which blows a plan has that lead where others seldom do. Each family has chances of its own.
 
-`stops.py`, `nats_refusals.py`, `bugs.py`, `rabbit_faults.py` and `worker_faults.py` strike them.
+`stops.py`, `nats_refusals.py`, `models.py`, `bugs.py`, `rabbit_faults.py` and `worker_faults.py` strike them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -52,6 +52,7 @@ FAMILIES = (
         count=(1, 2),
         kinds={"small": 8, "payload": 2, "forbidden": 2, "unmade": 2, "junk": 1, "setup": 1},
     ),
+    Family("model", share=0.25, count=(1, 2), kinds={"mute": 3, "verbose": 3, "down": 2, "immense": 3}),
     Family("bug", share=0.25, count=(1, 3), kinds={"step": 6, "reply": 1}),
     Family(
         "rabbit",

@@ -21,6 +21,7 @@ from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.grouping import FORUM, PLAIN
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
+from tests.simulation.models import Models
 from tests.simulation.nats.store import Store
 from tests.simulation.nats_refusals import NatsRefusals
 from tests.simulation.plan import Plan, drawn
@@ -259,7 +260,14 @@ def test_every_blow_at_an_edge_can_be_struck() -> None:
     assert [kind for kind in kinds if not hasattr(EdgeFaults, f"_{kind}")] == []
 
 
-RARE = {"stop": Stops, "refused": NatsRefusals, "bug": Bugs, "rabbit": RabbitFaults, "worker": WorkerFaults}
+RARE = {
+    "stop": Stops,
+    "refused": NatsRefusals,
+    "model": Models,
+    "bug": Bugs,
+    "rabbit": RabbitFaults,
+    "worker": WorkerFaults,
+}
 
 
 def test_rare_blows_leave_the_rest_of_a_plan_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
