@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from edge.userbot import draft_phrases
 from tests.promises.admitted import Admitted
-from tests.promises.history import FOR_EVER, Act, Asked, Draft
+from tests.promises.history import BOT, FOR_EVER, Act, Asked, Draft
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import FLOODED, WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
@@ -17,6 +17,9 @@ SOON = 2.0
 OVER = draft_phrases.over("ru")
 """What the owner is told who decides too late."""
 REJECTED = draft_phrases.rejected("ru", "")[:10]
+ANSWERS_LOST = ("answer_lost", "cut", "kill", "outage")
+"""After which a client does not know whether, and as what, its message was taken; at most so many seconds apart:"""
+AT_LAST = 1.0
 AT_ONCE = {"paused", "denied", "day_limit"}
 """Silences of questions that were never asked of a model: nobody is busy because of one."""
 
@@ -78,11 +81,16 @@ class Owned:
         later_ones = (q for q in self._asked if q.chat == question.chat and self._place(q) > place)
         for later in sorted(later_ones, key=self._place):
             key = later.chat, later.message_id
-            if key in self._book.joined:
+            if key in self._book.joined or (key in self._book.collected and self._may_be_joined(question)):
                 return later
             if key in self._book.first:
                 return None  # by then it was over
         return None
+
+    def _may_be_joined(self, question: Asked) -> bool:
+        """Whether a burst may have joined it, of which the log has no line: its draft waited, nothing settled it."""
+        key = question.chat, question.message_id
+        return question.chat in self._account.approving and not self._book.outcomes.get(key)
 
     def _expired(self, question: Asked) -> tuple[str, float] | None:
         """Nobody decided in time."""
@@ -179,10 +187,16 @@ class Owned:
         """
         emptied = max((noted.ended for noted in self._part.chronicle.of("emptied")), default=0.0)
         left = [draft for draft in self._part.drafts if draft.is_left and draft.seen_at > emptied]
+        left = [draft for draft in left if not self._may_be_unknown(draft)]
         steps = Counter(one.step for one in self._part.skips)
         kept = list(dict.fromkeys(frozenset(draft.questions) for draft in left))[: steps[RECALL]]
         left = [draft for draft in left if frozenset(draft.questions) not in kept]
         return left[len(self._part.chronicle.of("deletion_refused")) + steps[WITHDRAW] :]
+
+    def _may_be_unknown(self, draft: Draft) -> bool:
+        """Whether the answer to its sending was lost: a bot is not shown what it has sent, so it knows no id."""
+        lost = (one for one in self._part.chronicle.of(*ANSWERS_LOST) if self._account.account == BOT)
+        return any(one.touches(draft.seen_at - AT_LAST, draft.seen_at + AT_LAST) for one in lost)
 
     def _over_the_limit(self) -> Iterator[str]:
         if self._part.chronicle.of("emptied"):

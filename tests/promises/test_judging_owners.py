@@ -301,3 +301,31 @@ def test_the_owner_is_told_once_that_all_chats_are_paused(make_owned) -> None:
     assert wrongs(done_at=101, times=2) == ["told 2 times that all chats are paused"]
     assert not wrongs(done_at=101)
     assert not wrongs(Disturbance("emptied", "nats", 90, 95))
+
+
+def test_a_burst_joins_the_question_whose_draft_waits(make_owned) -> None:
+    question, piece = a_question(5, 100), replace(a_question(6, 101), is_piece=True)
+    log = [Logged(USER, ANNA, 5, "asked", 100.1), Logged(USER, ANNA, 6, "collecting", 101.1), *settled(6, "expired")]
+
+    def explained(*log, approving=(ANNA,)) -> tuple | None:
+        return make_owned([question, piece], log=log, approving=approving).explain(
+            question, never_asked=False, counted=0
+        )
+
+    assert explained(*log)[0] == "expired"
+    assert explained(*log[:2]) is None
+    assert explained(*log, approving=()) is None
+
+
+def test_a_bot_that_was_not_told_what_it_has_sent_may_leave_a_draft() -> None:
+    question, lost = replace(a_question(5, 100), account=BOT), Disturbance("answer_lost", "telegram", 101, 101, BOT)
+
+    def wrongs(account: str, *noted: Disturbance) -> list[str]:
+        draft = Draft(account, 7, DRAFT, (question.name,), 101, is_left=True)
+        part = OfAccount(History((draft, *noted)), Account(account, True))
+        return list(Owned(part, Pieces(part)).wrongs())
+
+    assert wrongs(BOT) == ["a draft is left: ['1.2.5'] 7"]
+    assert not wrongs(BOT, lost)
+    assert wrongs(BOT, replace(lost, began=90, ended=90))
+    assert wrongs(USER, replace(lost, account=USER))

@@ -21,6 +21,8 @@ class Act:
     back: str = ""
     back_from: float = FOR_EVER
     back_at: float = FOR_EVER
+    own_id: int = 0
+    """Of its message for the owner: a bot's owner has another account than the bot."""
     times: int = 1
     """How often the owner was told."""
 

@@ -22,6 +22,9 @@ QUESTION = re.compile(r"вопрос \d+")
 REPORTS = ("status", "queue", "limits", "help", "allow")
 DECISIONS = {"approve": 6, "reject": 2, "replace": 2, "": 1}
 """How often; the last: none."""
+PRESSED = {"approve": b"+", "reject": b"-"}
+"""The data of a draft's buttons, and how likely a bot's owner presses one:"""
+PRESSES = 0.6
 EVERYBODY = 0.2
 """How likely an order concerns all chats."""
 LOOK = 0.1
@@ -47,11 +50,15 @@ class SeenDraft:
 
 @dataclass
 class Owner:
-    """Of the account of `edge`. `replacements`: what was written in place of the answer to the question of a text."""
+    """Of the account of `edge`, with the account `me`, which is the same unless it is a bot's.
+
+    `replacements`: what was written in place of the answer to the question of a text.
+    """
 
     world: World
     edge: str
     chance: Random
+    me: Account
     acts: list[Act] = field(default_factory=list)
     drafts: list[SeenDraft] = field(default_factory=list)
     replacements: dict[str, list[str]] = field(default_factory=dict)
@@ -70,7 +77,9 @@ class Owner:
     # --- what the owner does
 
     def write(self, user: Account) -> None:
-        """In the chat of a user."""
+        """In the chat of a user, where a bot's owner can't."""
+        if self._account.bot:
+            return
         text = f"хозяин пишет {len(self.acts)}"
         self._note("wrote", user.id, self.world.telegram.send(self._account.id, user.id, text))
 
@@ -106,12 +115,12 @@ class Owner:
 
     def _order(self, text: str, what: str, user: int | None, reply_to: int | None = None) -> Act:
         self._look()
-        return self._note(
-            what, user, self.world.telegram.send(self._account.id, self._account.id, text, reply_to=reply_to)
-        )
+        return self._note(what, user, self.world.telegram.send(self.me.id, self._account.id, text, reply_to=reply_to))
 
     def _note(self, what: str, user: int | None, sent: StoredMessage) -> Act:
-        act = Act(what, user, self._now, sent.id)
+        theirs = self._account.box.copy_of(sent) if self._account.bot else sent
+        assert theirs
+        act = Act(what, user, self._now, theirs.id, own_id=sent.id)
         self.acts.append(act)
         return act
 
@@ -155,9 +164,9 @@ class Owner:
         for flood in self._floods.begun():
             self.acts.append(flood)
             self._hold(flood, "/resume all")
-        own = {act.number for act in self.acts}
-        box, me = self._account.box, self._account.id
-        new = [one for id_, one in box.messages.items() if id_ > self._seen and one.peer_id == me and id_ not in own]
+        own = {act.own_id for act in self.acts}
+        box, chat = self.me.box, self._account.id
+        new = [one for id_, one in box.messages.items() if id_ > self._seen and one.peer_id == chat and id_ not in own]
         self._seen = max(box.messages, default=0)
         for message in new:
             self._take(message)
@@ -173,18 +182,32 @@ class Owner:
                 self.world.loop.call_later(self.chance.uniform(0, DECIDES), self._decide, draft, decision)
             return
         for act in self.acts:
-            if act.number == message.reply_to and act.what != "wrote":
+            if act.own_id == message.reply_to and act.what != "wrote":
                 act.said = message.text
                 act.done_at = act.done_at if act.is_void else min(self._now, act.done_at)
 
     def _decide(self, draft: SeenDraft, decision: str) -> None:
-        if draft.message.id not in self._account.box.messages:
+        if draft.message.id not in self.me.box.messages:
+            return
+        if self._account.bot and decision in PRESSED and self.chance.random() < PRESSES:
+            self._press(draft, decision)
             return
         text = {"approve": "+", "reject": "-", "replace": f"сам {len(self.acts)}"}[decision]
         if decision == "replace":
             for question in draft.questions:
                 self.replacements.setdefault(question, []).append(text)
-        act = self._order(text, decision, None, reply_to=draft.message.id)
+        self._decided(draft, self._order(text, decision, None, reply_to=draft.message.id))
+
+    def _press(self, draft: SeenDraft, decision: str) -> None:
+        """Press a button below a bot's draft, which says what a reply to it would say."""
+        shown = self._account.box.copy_of(draft.message)
+        assert shown
+        self.world.telegram.press(self.me.id, self._account.id, draft.message.id, PRESSED[decision])
+        act = Act(decision, None, self._now, shown.id, own_id=draft.message.id)
+        self.acts.append(act)
+        self._decided(draft, act)
+
+    def _decided(self, draft: SeenDraft, act: Act) -> None:
         act.questions = draft.questions
         draft.acts.append(act)
 
@@ -196,7 +219,7 @@ class Owner:
             act.questions = tuple(sorted(names[text] for text in act.questions if text in names))
             yield act.line(self.edge)
         for draft in self.drafts:
-            left = self._account.box.messages.get(draft.message.id)
+            left = self.me.box.messages.get(draft.message.id)
             about = tuple(sorted(names[text] for text in draft.questions if text in names))
             numbers = tuple(act.number for act in draft.acts)
             is_left = left is not None and left.text.startswith(DRAFT)

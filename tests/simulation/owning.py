@@ -5,7 +5,7 @@ from random import Random
 
 from edge.userbot.people import WROTE_FIRST
 from tests.simulation.grouping import EDGE
-from tests.simulation.plan import SAID_UNTIL, Blow, Plan, Saying
+from tests.simulation.plan import APPROVE_FOR, APPROVING, SAID_UNTIL, Blow, Plan, Saying
 
 NAMES = 0.2
 """How likely a plan with a user's account has orders by username; how many, which, and how often which:"""
@@ -25,11 +25,18 @@ SPAMMER = 0.12
 """How likely Telegram takes the account for a spammer, where nothing else pauses all chats; how often:"""
 TIMES = (1, 2)
 
+BOTS_OWNER = 0.5
+"""How likely a bot, where it is alone, has an owner, who approves answers; what they order, and how often:"""
+OF_BOTS_OWNER = {"owner_report": 2, "owner_cancel": 1, "owner_pause": 1, "owner_deny": 1}
+BOTS_ORDERS = (2, 5)
+
 
 def with_owner(plan: Plan) -> Plan:
     """Return the plan with what its seed draws. The version before carries out its owner's orders in other words."""
-    if EDGE not in plan.edges or plan.has_version_before:
+    if plan.has_version_before:
         return plan
+    if EDGE not in plan.edges:
+        return _with_bots_owner(plan, Random(f"bots' owners {plan.seed}"))
     plan = _with_names(plan, Random(f"names {plan.seed}"))
     plan = _with_first_writers(plan, Random(f"first writers {plan.seed}"))
     return _with_spammer(_with_limit(plan, Random(f"limits {plan.seed}")), Random(f"spammers {plan.seed}"))
@@ -63,6 +70,16 @@ def _with_spammer(plan: Plan, chance: Random) -> Plan:
     return replace(plan, blows=(*plan.blows, *blows))
 
 
+def _with_bots_owner(plan: Plan, chance: Random) -> Plan:
+    if chance.random() >= BOTS_OWNER:
+        return plan
+    orders = [
+        replace(_saying(chance, plan, OF_BOTS_OWNER), edge=plan.edges[0]) for _ in range(chance.randint(*BOTS_ORDERS))
+    ]
+    settings = dict(plan.settings) | {"bots_owner": True, **dict([APPROVING]), "approve_for": APPROVE_FOR}
+    return replace(plan, settings=tuple(settings.items()), sayings=_sorted(*plan.sayings, *orders))
+
+
 def _has_triggers(plan: Plan) -> bool:
     return "triggers" in dict(plan.settings)
 
@@ -77,8 +94,9 @@ def _saying(chance: Random, plan: Plan, weights: dict[str, int]) -> Saying:
 
 
 def _users(plan: Plan) -> list[int]:
-    """Those who write to the account."""
-    return [user for user in range(plan.users) if plan.edges[user % len(plan.edges)] == EDGE]
+    """Those who write to the account, or to the bot that is alone."""
+    users, edges = range(plan.users), plan.edges
+    return [user for user in users if edges[user % len(edges)] == EDGE] or list(users)
 
 
 def _blow(chance: Random, what: str) -> Blow:

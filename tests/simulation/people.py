@@ -76,6 +76,7 @@ class People:
     """One that asks over RabbitMQ."""
     talk: "Talk | None" = None
     votes: "dict[str, Votes]" = field(default_factory=dict)
+    bots_owner: Account | None = None
 
     def invite(self) -> None:
         self.program = Program(self.world, self.plan.codec) if self.plan.codec else None
@@ -84,6 +85,8 @@ class People:
             phone = f"+7999{number:07}"
             user = self.world.telegram.add_user(first_name=name, username=username, phone=phone, lang_code="ru")
             self.users.append(user)
+        if self.plan.has_bots_owner:
+            self.bots_owner = self.world.telegram.add_user(first_name="Owner", phone="+79980000000", lang_code="ru")
 
     def edge_of(self, number: int) -> str:
         """Return the edge that the user of this number writes to."""
@@ -116,10 +119,10 @@ class People:
             self.world.telegram.send(self.world.accounts[USER].id, user.id, GREETING)
 
     def watch(self) -> None:
-        """Let the owners of user accounts look after them."""
+        """Let the owners of accounts look after them."""
         for edge, account in self.world.accounts.items():
-            if not account.bot:
-                self.owners[edge] = Owner(self.world, edge, self.chance)
+            if owner := self.bots_owner if account.bot else account:
+                self.owners[edge] = Owner(self.world, edge, self.chance, owner)
                 self.owners[edge].watch()
 
     def do(self, saying: Saying) -> None:

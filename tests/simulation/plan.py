@@ -166,6 +166,10 @@ class Plan:
         return any(saying.what.endswith("named") for saying in self.sayings)
 
     @property
+    def has_bots_owner(self) -> bool:
+        return "bots_owner" in dict(self.settings)
+
+    @property
     def first_writers(self) -> str:
         """What becomes of people who wrote first: allow, deny, or empty, if that does not matter."""
         return next((name for name, value in self.settings if value == WROTE_FIRST), "")

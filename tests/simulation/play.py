@@ -110,7 +110,7 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
 async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
     plan = people.plan
     people.invite()
-    made.populate(plan, people.approving, partial(gather, people))
+    made.populate(plan, people.approving, partial(gather, people), people.bots_owner)
     blows.talk = people.talk
     people.votes.update((edge, Votes(people, edge)) for edge in plan.edges)
     people.greet()

@@ -27,6 +27,9 @@ def test_owners_make_more_use_of_the_rules_in_some_plans(plans: list[Plan]) -> N
     for found in (named, listed, limited, flooded):
         assert 5 < len(found) < 80
         assert all(EDGE in plan.edges and not plan.has_version_before for plan in found)
+    owned = [plan for plan in plans if plan.has_bots_owner]
+    assert 5 < len(owned) < 80
+    assert all(plan.edges == ("bot",) and not plan.has_version_before for plan in owned)
     assert {saying.what for plan in named for saying in plan.sayings} >= {*NAMED}
     assert {plan.first_writers for plan in listed} == {"allow", "deny"}
 
@@ -35,7 +38,10 @@ def test_what_owners_do_besides_leaves_the_rest_of_a_plan_as_it_is(monkeypatch, 
     """A seed without it is played as before."""
     for chance in ("NAMES", "FIRST_WRITERS", "LIMITED", "SPAMMER"):
         monkeypatch.setattr(owning, chance, 0.0)
+    monkeypatch.setattr(owning, "BOTS_OWNER", 0.0)
     for plan in plans:
+        if plan.has_bots_owner:
+            continue  # it says what others say as well
         said = tuple(saying for saying in plan.sayings if saying.what not in NAMED)
         blows = tuple(blow for blow in plan.blows if blow.what not in BLOWS)
         settings = tuple((name, value) for name, value in plan.settings if name not in SETTINGS)

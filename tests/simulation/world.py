@@ -42,7 +42,7 @@ from tests.simulation.watching import Watching
 
 NATS, RABBITMQ, TELEGRAM = ("nats", 4222), ("rabbitmq", 5672), ("127.0.0.1", 443)
 OWNERS = ("approve", "allow", "deny", "refused")
-"""How the names of settings begin that only a user's account has."""
+"""How the names of settings begin that need an owner, whom a bot may not have."""
 RESTART = 1.0
 """Seconds after which a process that ended by itself is started again, as compose does."""
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -172,7 +172,13 @@ class World:
     def add_bridge(self, name: str, settings: dict[str, str]) -> None:
         self.add(name, bridge.main, BridgeSettings, COMMON | settings)
 
-    def populate(self, plan: Plan, approving: Sequence[Account], gather: Callable[[str], dict[str, str]]) -> None:
+    def populate(
+        self,
+        plan: Plan,
+        approving: Sequence[Account],
+        gather: Callable[[str], dict[str, str]],
+        bots_owner: Account | None = None,
+    ) -> None:
         """Add the accounts and processes of a plan. `approving`: whose answers need the owner's approval.
 
         `gather`: put the account of an edge in the group of the plan, and return the settings for that.
@@ -181,10 +187,12 @@ class World:
         for name in plan.edges:
             bot = name == "bot"
             account = self.telegram.add_user(first_name=name, username=f"timokha_{name}", bot=bot)
-            # A bot has no owner here.
-            given = {name: value for name, value in plan.settings if not (bot and name.startswith(OWNERS))}
+            is_owned = not bot or bots_owner is not None
+            given = {name: value for name, value in plan.settings if is_owned or not name.startswith(OWNERS)}
+            given |= asking if is_owned else {}
+            given |= {"owner": bots_owner.id} if bots_owner else {}
             self.accounts[name] = account
-            self.add_userbot(name, account, given | ({} if bot else asking | gather(name)))
+            self.add_userbot(name, account, given | ({} if bot else gather(name)))
         # Where answers take longer, processes do not wait for them at their end.
         hasty = {"grace": 1} if any(blow.what in ("broker_engine_slow", "stop_slow") for blow in plan.blows) else {}
         for name in ("generate-1", "generate-2"):
