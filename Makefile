@@ -29,6 +29,7 @@ SHELL := bash
 # VOICE        where `make voice` trains, build/voice
 # CONTAINERS_SETUP  a command that starts a Docker engine, for `make test-containers` if none runs
 # CONTAINERS_ENV    lines for the .env of its clones, e.g. TORCH_INDEX=…
+# VERSION      what `make release` releases
 # ARGS         further arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 CLIENT ?= pyrogram
 PYTHON ?=
@@ -36,6 +37,7 @@ VENV ?= $(if $(filter kurigram,$(CLIENT)),build/venv-kurigram,.venv)
 EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
+VERSION ?=
 VOICE ?= build/voice
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN SIM_SEED SIM_SEEDS SIM_AIMED SIM_PLAN PLANTED
 export SOAK_MINUTES SOAK_USERS SOAK_SEED
@@ -172,6 +174,10 @@ venv: set-up-run ## only install: without torch unless EXTRAS asks for it (trans
 wheel: set-up-run ## build a wheel of this checkout, in dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . </dev/null
 	@ls dist/*.whl
+
+.PHONY: release
+release: set-up-run ## check that VERSION=1.2.3 can be released, build it in dist/ and try it; nothing is published
+	@$(BIN)/python -m deploy.release "$(VERSION)"
 
 .PHONY: lock
 lock: ## generate deploy/locks from pyproject.toml (UPGRADE=--upgrade: newest versions)

@@ -237,3 +237,14 @@ def test_the_diagram_of_a_question_has_the_states_of_its_record():
     drawn = {state for ends in re.findall(r"(\S+) --> (\S+):", diagram) for state in ends}
     assert isinstance(Current.state, property)
     assert drawn == {"[*]", "waiting", "collecting", *get_args(get_type_hints(Current.state.fget)["return"])}
+
+
+def test_the_index_lists_every_page_with_a_line():
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in MARKDOWN if docs in path.parents} - {"README.md"}
+    index = (docs / "README.md").read_text()
+    said = re.findall(r"^\| \[(.+)\]\((.+\.md)\) \| .+ \|$|^- \[(.+)\]\((.+\.md)\)$", index, re.MULTILINE)
+    titles = {row_place or place: row_title or title for row_title, row_place, title, place in said}
+    assert len(said) == len(titles)
+    assert titles.keys() == pages, "list the page in docs/README.md"
+    assert titles == {page: (docs / page).read_text().partition("\n")[0].removeprefix("# ") for page in pages}
