@@ -12,6 +12,7 @@ from tests.simulation import before
 from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
+from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.group_blows import GroupBlows
 from tests.simulation.models import Models
 from tests.simulation.nats_refusals import NatsRefusals
@@ -61,7 +62,9 @@ class Blows:
         self.telegram = TelegramBlows(self.world, self.chance, self.note, self._note_flood)
         self.bugs.note = self.workers.note = self.models.note = self.note
         self.refusals, self.at_rabbitmq = NatsRefusals(self), RabbitFaults(self)
-        self.rare: dict[str, Stops | Bugs | Models | NatsRefusals | RabbitFaults | WorkerFaults] = {
+        self.foreign = ForeignFaults(self)
+        self.rare: dict[str, Stops | Bugs | Models | NatsRefusals | RabbitFaults | WorkerFaults | ForeignFaults] = {
+            "foreign": self.foreign,
             "stop": Stops(self),
             "bug": self.bugs,
             "model": self.models,

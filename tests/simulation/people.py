@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from edge.sandbox.state import Account
 from tests.promises.history import USER
+from tests.simulation.model_server import ModelServer
 from tests.simulation.owners import Owner
 from tests.simulation.plan import APPROVING, Plan, Saying
 from tests.simulation.program import Program
+from tests.simulation.requests import ORIGINAL
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
@@ -74,12 +76,15 @@ class People:
     owners: dict[str, Owner] = field(default_factory=dict)
     program: Program | None = None
     """One that asks over RabbitMQ."""
+    foreign: ModelServer | None = None
+    """Somebody else's workers on RabbitMQ."""
     talk: "Talk | None" = None
     votes: "dict[str, Votes]" = field(default_factory=dict)
     bots_owner: Account | None = None
 
     def invite(self) -> None:
         self.program = Program(self.world, self.plan.codec) if self.plan.codec else None
+        self.foreign = ModelServer(self.world) if self.plan.both and self.plan.codec == ORIGINAL else None
         for number in range(self.plan.users):
             name, username = f"User {number}", f"user_{number}" if self.plan.names_people else None
             phone = f"+7999{number:07}"

@@ -11,7 +11,7 @@ from edge.userbot.people import WROTE_FIRST
 from tests.simulation import broker_blows, edge_blows
 from tests.simulation.await_sites import Site, sites
 from tests.simulation.reached import share
-from tests.simulation.requests import CODECS, Posted, drawn_requests
+from tests.simulation.requests import CODECS, EVENTS, Posted, drawn_requests
 
 USERS = (3, 5)
 QUESTIONS = (12, 16)
@@ -150,10 +150,13 @@ class Plan:
     before: tuple[str, ...] = ()
     """The processes that are the version before at first."""
     group: str = ""
+    both: bool = False
+    """The program's bridge also sends requests out, to workers on RabbitMQ."""
 
     @property
     def processes(self) -> list[str]:
-        outward = ["bridge", "generate-rabbitmq"] if self.rabbitmq else []
+        outward = ["bridge"] if self.rabbitmq else []
+        outward += ["generate-rabbitmq"] if self.rabbitmq or (self.both and self.codec == EVENTS) else []
         return [*self.edges, "generate-1", "generate-2", *outward, *(["bridge-in"] if self.codec else [])]
 
     @property
@@ -194,7 +197,8 @@ class Plan:
 
 def drawn(seed: int) -> Plan:
     """Return the plan of a seed."""
-    from tests.simulation.grouping import with_group  # they need this module
+    from tests.simulation.both_ways import with_both_ways  # they need this module
+    from tests.simulation.grouping import with_group
     from tests.simulation.owning import with_owner
     from tests.simulation.rare_blows import with_rare_blows
     from tests.simulation.voting import with_votes
@@ -216,7 +220,7 @@ def drawn(seed: int) -> Plan:
     at_brokers = broker_blows.drawn(seed, SAID_UNTIL, rabbitmq=plan.rabbitmq, program=bool(plan.codec))
     plan = replace(plan, blows=(*plan.blows, *(Blow(*one) for one in at_brokers)))
     plan = with_votes(_with_version_before(with_group(plan), Random(f"updates {seed}")))
-    return with_owner(with_rare_blows(plan))
+    return with_owner(with_rare_blows(with_both_ways(plan)))
 
 
 def _with_version_before(plan: Plan, chance: Random) -> Plan:

@@ -111,7 +111,7 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     plan = people.plan
     people.invite()
     made.populate(plan, people.approving, partial(gather, people), people.bots_owner)
-    blows.talk = people.talk
+    blows.talk, blows.foreign.server = people.talk, people.foreign
     people.votes.update((edge, Votes(people, edge)) for edge in plan.edges)
     people.greet()
     people.watch()
@@ -123,6 +123,8 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     await _until(lambda: all(made.log.has(edge, "userbot.ready") for edge in plan.edges), READY)
     await _until(lambda: blows.group.is_followed, READY)
     _schedule(plan, made, people, blows, crashes)
+    if people.foreign:
+        people.foreign.begin()
     if people.program:
         people.program.begin(plan.posted)
     made.loop.after_step = _both(crashes.after_step, look)
@@ -135,6 +137,8 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
         crashes.arm(crash)
     if people.program:
         people.program.end()
+    if people.foreign:
+        people.foreign.end()
     for process in made.processes.values():
         process.closed = True
         process.stop()

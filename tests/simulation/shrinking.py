@@ -41,6 +41,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield _with_what_runs(replace(plan, edges=edges))
     if plan.group and not any("group" in one.what for one in (*plan.sayings, *plan.blows)):
         yield replace(plan, group="")
+    if plan.both:
+        yield _with_what_runs(replace(plan, both=False))
     if plan.rabbitmq:
         yield _with_what_runs(replace(plan, rabbitmq=False))
     if plan.codec and not plan.posted:

@@ -73,6 +73,7 @@ def _spoilt(people: People, blows: Blows, lines: list[Line]) -> Iterator[Line]:
     ids |= {text_of(one.number): one.id for one in people.program.requests} if people.program else {}
     yield from blows.at_rabbitmq.spoilt
     yield from blows.workers.lines(ids)
+    yield from people.foreign.lines() if people.foreign else ()
 
 
 def _account(edge: str, plan: Plan, people: People) -> Account:

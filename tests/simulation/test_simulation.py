@@ -16,11 +16,13 @@ from edge.userbot.chat import own_messages
 from tests.promises.history import Asked, Update
 from tests.promises.jsonl import read
 from tests.promises.linearizable import OK
-from tests.simulation import edge_blows, grouping, rare_blows
+from tests.simulation import both_ways, edge_blows, grouping, rare_blows
 from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
+from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.grouping import FORUM, PLAIN
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
+from tests.simulation.model_server import SPOILT
 from tests.simulation.models import Models
 from tests.simulation.nats.store import Store
 from tests.simulation.nats_refusals import NatsRefusals
@@ -28,6 +30,7 @@ from tests.simulation.plan import Plan, drawn
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.rabbit_faults import RabbitFaults
 from tests.simulation.registers import STREAM, Registers
+from tests.simulation.requests import EVENTS, ORIGINAL
 from tests.simulation.run import outcome_of
 from tests.simulation.shrinking import shrunk
 from tests.simulation.stops import Stops
@@ -258,6 +261,18 @@ def test_blows_at_an_edge_leave_the_rest_of_a_plan_as_it_is(monkeypatch: pytest.
 def test_every_blow_at_an_edge_can_be_struck() -> None:
     kinds = edge_blows.KINDS | edge_blows.OF_CHATS | edge_blows.OF_STATE
     assert [kind for kind in kinds if not hasattr(EdgeFaults, f"_{kind}")] == []
+
+
+def test_some_bridges_work_both_ways_and_other_plans_are_as_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = [drawn(seed) for seed in range(1, 300)]
+    both = [plan for plan in plans if plan.both]
+    assert {plan.codec for plan in both} == {ORIGINAL, EVENTS}
+    struck = {blow.what for plan in both for blow in plan.blows if blow.what.startswith("foreign_")}
+    assert struck == {f"foreign_{kind}" for kind in both_ways.KINDS}
+    wrong = {kind.removeprefix("foreign_") for kind in struck if not hasattr(ForeignFaults, f"_{kind[8:]}")}
+    assert wrong == {*SPOILT, "twice", "stranger"} - {"huge_late"}
+    monkeypatch.setattr(both_ways, "SHARE", dict.fromkeys(both_ways.SHARE, 0))
+    assert [drawn(plan.seed) for plan in plans if not plan.both] == [plan for plan in plans if not plan.both]
 
 
 RARE = {

@@ -13,7 +13,7 @@ from typing import Any
 from pyrogram.storage import Storage
 
 from bridge import app as bridge
-from bridge.settings import BridgeSettings
+from bridge.settings import BridgeSettings, CodecName
 from cli import setup
 from cli.settings import SetupSettings
 from edge.sandbox.keys import AuthKey, ServerKey
@@ -24,6 +24,7 @@ from edge.userbot import app as userbot
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram.server import use_server
 from events.errors import TransportError
+from events.rabbitmq.topology import REQUESTS
 from events.runtime.clock import SystemClock
 from events.settings import Settings
 from functions.generate import app as generate
@@ -47,6 +48,8 @@ RESTART = 1.0
 """Seconds after which a process that ended by itself is started again, as compose does."""
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 Main = Callable[..., Coroutine[Any, Any, None]]
+MODELS = "models"
+"""Where the original's model servers get their requests."""
 COMMON: dict[str, Any] = {
     "api_id": API_ID,
     "api_hash": API_HASH,
@@ -199,10 +202,11 @@ class World:
             self.add_generate(name, {"trigger": "jetstream"} | hasty)
         if plan.rabbitmq:
             self.add_bridge("bridge", hasty)
+        if "generate-rabbitmq" in plan.processes:
             self.add_generate("generate-rabbitmq", {"trigger": "rabbitmq"} | hasty)
         if plan.codec:
             inward = {"direction": "in", "codec": plan.codec, "request_queue": QUEUES[plan.codec]}
-            self.add_bridge("bridge-in", inward | hasty)
+            self.add_bridge("bridge-in", (_both_ways(plan.codec) if plan.both else inward) | hasty)
         for name in plan.before:
             self.processes[name].is_before = not before.why_not()
 
@@ -294,6 +298,19 @@ async def world(loop: SimulationLoop, chance: Random) -> AsyncIterator[World]:
         made = World(loop, chance, telegram, nats, rabbitmq, Log(loop), Watching(telegram, loop))
         made.watching.begin()
         yield made
+
+
+def _both_ways(codec: str) -> dict[str, Any]:
+    """Return the settings of a bridge that takes requests in and sends them out."""
+    ours = codec == CodecName.EVENTS
+    out_queue, prefetch = (REQUESTS.name, 1) if ours else (MODELS, 4)
+    return {
+        "direction": "both",
+        "codec": codec,
+        "in_queue": QUEUES[codec],
+        "out_queue": out_queue,
+        "prefetch": prefetch,
+    }
 
 
 def _program(
