@@ -163,6 +163,10 @@ docs: set-up-dev ## generate docs/settings.md, .env.example and docs/licences.md
 	@PYTHONPATH=. $(BIN)/python docs/settings.py
 	@PYTHONPATH=. $(BIN)/python docs/licences.py
 
+.PHONY: recording
+recording: set-up ## run the demo and draw it: docs/demo.svg and docs/trace.svg
+	@PYTHONPATH=. $(BIN)/python docs/recording.py
+
 .PHONY: up
 up: ## run everything in containers, with docker compose; also after a change of .env or an upgrade
 	@sh deploy/up.sh $(ARGS)
