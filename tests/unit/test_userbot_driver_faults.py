@@ -245,6 +245,30 @@ def test_a_question_whose_failure_cant_even_be_told_is_dropped_and_the_next_one_
     virtual_places(story)
 
 
+def test_a_question_is_given_up_although_the_store_is_away_just_then(virtual_places, monkeypatch) -> None:
+    away = []
+
+    async def story(places) -> None:
+        edge = places.edge()
+        fault = places.telegram.before_send = Failing(KeyError("x"))
+        save = places.records.save
+
+        async def save_unless_it_fails(*record: object) -> int:
+            if len(fault.texts) >= UNKNOWN_ATTEMPTS and not away:
+                away.append(record)
+                raise TransportError("away")
+            return await save(*record)
+
+        monkeypatch.setattr(places.records, "save", save_unless_it_fails)
+        await edge.says("Тимоха, раз", 7)
+        await asyncio.sleep(3 * MINUTE)
+        await edge.idle()
+        assert away
+        assert (await edge.ports.chats.load("2")).current is None
+
+    virtual_places(story)
+
+
 @pytest.mark.parametrize("what", ["publish", "find"])
 def test_a_fault_of_ours_on_the_way_to_the_streams_is_told_to_the_user(virtual_places, monkeypatch, what) -> None:
     async def fault(*_: object, **__: object) -> None:
