@@ -25,6 +25,9 @@ DECISIONS = {"approve": 6, "reject": 2, "replace": 2, "": 1}
 PRESSED = {"approve": b"+", "reject": b"-"}
 """The data of a draft's buttons, and how likely a bot's owner presses one:"""
 PRESSES = 0.6
+PREFIX = "Тимоха, "
+"""What questions begin with, and how likely what a bot's owner writes in place of an answer:"""
+ADDRESSED = 0.5
 EVERYBODY = 0.2
 """How likely an order concerns all chats."""
 LOOK = 0.1
@@ -192,11 +195,15 @@ class Owner:
         if self._account.bot and decision in PRESSED and self.chance.random() < PRESSES:
             self._press(draft, decision)
             return
-        text = {"approve": "+", "reject": "-", "replace": f"сам {len(self.acts)}"}[decision]
+        text = {"approve": "+", "reject": "-", "replace": f"{self._address()}сам {len(self.acts)}"}[decision]
         if decision == "replace":
             for question in draft.questions:
                 self.replacements.setdefault(question, []).append(text)
         self._decided(draft, self._order(text, decision, None, reply_to=draft.message.id))
+
+    def _address(self) -> str:
+        """What a text of the owner's begins with: to a bot it may look like a question."""
+        return PREFIX if self._account.bot and self.chance.random() < ADDRESSED else ""
 
     def _press(self, draft: SeenDraft, decision: str) -> None:
         """Press a button below a bot's draft, which says what a reply to it would say."""
