@@ -30,16 +30,27 @@ BOTS_OWNER = 0.5
 OF_BOTS_OWNER = {"owner_report": 2, "owner_cancel": 1, "owner_pause": 1, "owner_deny": 1}
 BOTS_ORDERS = (2, 5)
 
+PACED = 0.1
+"""How likely an account sends few messages a second, and looks into few chats; which number:"""
+RATES = (1, 2, 3)
+
 
 def with_owner(plan: Plan) -> Plan:
     """Return the plan with what its seed draws. The version before carries out its owner's orders in other words."""
     if plan.has_version_before:
         return plan
+    plan = _with_pace(plan, Random(f"paces {plan.seed}"))
     if EDGE not in plan.edges:
         return _with_bots_owner(plan, Random(f"bots' owners {plan.seed}"))
     plan = _with_names(plan, Random(f"names {plan.seed}"))
     plan = _with_first_writers(plan, Random(f"first writers {plan.seed}"))
     return _with_spammer(_with_limit(plan, Random(f"limits {plan.seed}")), Random(f"spammers {plan.seed}"))
+
+
+def _with_pace(plan: Plan, chance: Random) -> Plan:
+    if chance.random() >= PACED:
+        return plan
+    return replace(plan, settings=tuple((dict(plan.settings) | {"sends_per_second": chance.choice(RATES)}).items()))
 
 
 def _with_names(plan: Plan, chance: Random) -> Plan:
