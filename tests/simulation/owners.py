@@ -192,7 +192,7 @@ class Owner:
     def _decide(self, draft: SeenDraft, decision: str) -> None:
         if draft.message.id not in self.me.box.messages:
             return
-        if self._account.bot and decision in PRESSED and self.chance.random() < PRESSES:
+        if decision in PRESSED and draft.message.markup and self.chance.random() < PRESSES:
             self._press(draft, decision)
             return
         text = {"approve": "+", "reject": "-", "replace": f"{self._address()}сам {len(self.acts)}"}[decision]
