@@ -2,8 +2,8 @@
 
 EMPTY: somebody else's worker has answered with nothing, so that it fails, and there is no dead letter. GIVEN_UP: it was
 given up for good, so that it fails and is a dead letter, unless another worker was faster. DELAYED: it was never
-answered, or not so that anybody could read it: it is sent again when half of its time is over, and may only fail if
-something else was out of order as well.
+answered, or not so that anybody could read it, and is sent again when half of its time is over; or one of its attempts
+was lost. It may only fail if something else was out of order as well.
 """
 
 from collections.abc import Iterable

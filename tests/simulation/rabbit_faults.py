@@ -16,10 +16,10 @@ from pamqp.commands import Queue as QueueMethods
 
 from events.rabbitmq import topology
 from tests.promises.history import Spoilt
-from tests.promises.spoiling import GIVEN_UP
+from tests.promises.spoiling import DELAYED, GIVEN_UP
 from tests.simulation.rabbitmq.connection import Connection
 from tests.simulation.rabbitmq.errors import ChannelFault
-from tests.simulation.rabbitmq.queues import Queue
+from tests.simulation.rabbitmq.queues import Delivery, Queue
 from tests.simulation.requests import EVENTS, QUEUES
 
 if TYPE_CHECKING:
@@ -96,6 +96,43 @@ class RabbitFaults:
             name = "bridge-in" if queue in QUEUES.values() else "generate-rabbitmq"
             self._later(chance.uniform(*IN_WORK), self._stop, name)
 
+    def _made_anew(self, _: float, chance: Random) -> None:
+        """The connection is lost, or a channel, when the queue is there again and its consumers are not."""
+        known = [name for name in (topology.REQUESTS.name, *QUEUES.values()) if name in self._store.queues]
+        closes = iter([*[False] * chance.randrange(5), True])
+        act = self._be_cut if chance.random() < 0.7 else self._be_channel_closed
+        self._server.aimed.at(
+            Channels.Close,
+            lambda connection: connection.name.endswith(OURS[1]) and next(closes, False),
+            lambda connection, channel: act(connection, channel, 0),
+        )
+        for name in known:
+            self._delete(name)
+
+    def _handed_back(self, _: float, __: Random) -> None:
+        """Workers end with a request in work, and get another one while they say goodbye."""
+        self.blows.at_brokers.strike("broker_engine_slow", 1.0)
+        self._alone(0, Random(0))
+        self._do(self._end_when_one_is_at_work())
+
+    async def _end_when_one_is_at_work(self) -> None:
+        loop = self.blows.world.loop
+        until = loop.time() + AIMS
+        while loop.time() < until:
+            queue = self._store.queues.get(topology.REQUESTS.name)
+            if self._server.is_at_work and queue and queue.unsettled:
+                self._server.aimed.at(Basic.Cancel, lambda _: True, lambda *_: self._requeue())
+                self._stop("generate-rabbitmq")
+                return
+            await asyncio.sleep(LOOK)
+
+    def _requeue(self) -> None:
+        """What is at work then has been delivered once more for nothing, which a request may be only a few times."""
+        self.blows.note("requeued", "rabbitmq", 0)
+        queue = self._store.queues.get(topology.REQUESTS.name)
+        self.spoilt += [Spoilt(_key(one), DELAYED) for one in (queue.unsettled if queue else ())]
+        self._server.requeue_early(topology.REQUESTS.name)
+
     def _aim(self, method: type[Frame], act: str, size: float) -> None:
         def strike(connection: Connection, channel: int) -> None:
             getattr(self, f"_be_{act}")(connection, channel, size)
@@ -152,9 +189,8 @@ class RabbitFaults:
 
     def _give_up(self, queue: Queue) -> None:
         delivery = next(iter(queue.unsettled))
-        key = delivery.message.content.properties().correlation_id or ""
         self.blows.note("given_up", queue.name, 0)
-        self.spoilt.append(Spoilt(key, GIVEN_UP))
+        self.spoilt.append(Spoilt(_key(delivery), GIVEN_UP))
         queue.discard(delivery, failed=True)
 
     def _delete(self, name: str) -> None:
@@ -183,3 +219,8 @@ class RabbitFaults:
         task = self.blows.world.loop.create_task(work)
         self._doing[task] = None
         task.add_done_callback(self._doing.pop)
+
+
+def _key(delivery: Delivery) -> str:
+    """Return what its sender calls it: our bridges by the request's id."""
+    return delivery.message.content.properties().correlation_id or ""

@@ -59,8 +59,16 @@ FAMILIES = (
         share=0.6,
         count=(3, 5),
         kinds={},
-        outward={"alone": 6, "aimed": 5, "stopping": 3, "stopping_anew": 3, "given_up": 3},
-        inward={"aimed": 5, "stopping": 3, "stopping_anew": 3, "given_up": 3, "reshaped": 3},
+        outward={
+            "alone": 6,
+            "aimed": 5,
+            "stopping": 3,
+            "stopping_anew": 3,
+            "given_up": 3,
+            "made_anew": 4,
+            "handed_back": 4,
+        },
+        inward={"aimed": 5, "stopping": 3, "stopping_anew": 3, "given_up": 3, "reshaped": 3, "made_anew": 4},
     ),
     Family("worker", share=0.6, count=(1, 3), kinds={}, outward={"stuck": 2, "quick": 3}),
 )

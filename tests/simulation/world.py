@@ -50,6 +50,8 @@ Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 Main = Callable[..., Coroutine[Any, Any, None]]
 MODELS = "models"
 """Where the original's model servers get their requests."""
+SLOW = ("broker_engine_slow", "stop_slow", "rabbit_handed_back")
+"""Blows after which answers take longer than processes should wait at their end."""
 COMMON: dict[str, Any] = {
     "api_id": API_ID,
     "api_hash": API_HASH,
@@ -197,7 +199,7 @@ class World:
             self.accounts[name] = account
             self.add_userbot(name, account, given | ({} if bot else gather(name)))
         # Where answers take longer, processes do not wait for them at their end.
-        hasty = {"grace": 1} if any(blow.what in ("broker_engine_slow", "stop_slow") for blow in plan.blows) else {}
+        hasty = {"grace": 1} if any(blow.what in SLOW for blow in plan.blows) else {}
         for name in ("generate-1", "generate-2"):
             self.add_generate(name, {"trigger": "jetstream"} | hasty)
         if plan.rabbitmq:
