@@ -20,10 +20,11 @@ class Kept(BaseModel):
     """A person's newest connection, and what we have done about it.
 
     `told`: reasons for silence of which the person knows. `left`: the person has told us by `/disconnect` to stop, and
-    the same connection does not count any more. `earlier`: the ids of connections before this one: a message that came
-    through one may be fetched when Telegram knows it no more; those of `ignored` were left. `peers`: the access hashes
-    of the people in the person's chats, which are not those that the bot has for its own chats with them. `erase_at`:
-    from when on what is stored about the person is erased; `erased_at`: since when it is.
+    the same connection does not count any more; `left_at`: when they did, by Telegram's clock. `earlier`: the ids of
+    connections before this one: a message that came through one may be fetched when Telegram knows it no more; those of
+    `ignored` were left. `peers`: the access hashes of the people in the person's chats, which are not those that the
+    bot has for its own chats with them. `erase_at`: from when on what is stored about the person is erased;
+    `erased_at`: since when it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -35,6 +36,7 @@ class Kept(BaseModel):
     may_reply: bool = True
     told: tuple[str, ...] = ()
     left: bool = False
+    left_at: datetime | None = None
     earlier: tuple[str, ...] = ()
     peers: dict[str, int] = {}
     ignored: tuple[str, ...] = ()
@@ -99,6 +101,8 @@ def describe(kept: Kept | None, connection: Connection, now: datetime) -> Kept:
         return kept if changed.is_same(kept) else changed
     if not follows(kept, connection):
         return kept
+    if not comes_back(kept, connection):
+        return changed.model_copy(update={**_going_on(kept, changed), **_following(kept)})
     return changed.model_copy(update=_following(kept))
 
 
@@ -108,13 +112,21 @@ def follows(kept: Kept, connection: Connection) -> bool:
     return kept.connection_id != connection.id and is_newer
 
 
+def comes_back(kept: Kept, connection: Connection) -> bool:
+    """Return whether a connection after the kept one counts: not if the person has left after making it.
+
+    The bot may hear of it only then. Of one made in the same second they may have said so: in doubt it counts no more.
+    """
+    return not kept.left or kept.left_at is None or connection.date > kept.left_at
+
+
 def _going_on(kept: Kept, changed: Kept) -> dict[str, object]:
     """Return what stays as it was in another word about the same connection."""
     stays: dict[str, object] = {"earlier": kept.earlier, "ignored": kept.ignored, "peers": kept.peers}
     if kept.left or (kept.erased_at and not changed.is_enabled):
         is_removed_at_last = kept.is_closed and not changed.is_enabled
         erase_at = changed.erase_at if is_removed_at_last else kept.erase_at
-        return {**stays, "left": kept.left, "erase_at": erase_at, "erased_at": kept.erased_at}
+        return {**stays, "left": kept.left, "left_at": kept.left_at, "erase_at": erase_at, "erased_at": kept.erased_at}
     return {**stays, "erase_at": changed.erase_at and (kept.erase_at or changed.erase_at)}
 
 
@@ -133,7 +145,7 @@ def leave(kept: Kept, since: datetime, erase_at: datetime) -> Kept:
     """
     if kept.left or (kept.is_enabled and kept.date > since):
         return kept
-    return kept.model_copy(update={"left": True, "erase_at": erase_at})
+    return kept.model_copy(update={"left": True, "left_at": since, "erase_at": erase_at})
 
 
 def with_peer(peers: dict[str, int], user: str, access_hash: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ import structlog
 from edge.business.accounts import Accounts
 from edge.business.connection import Connection
 from edge.business.connections import Connections
-from edge.business.kept import Kept, follows
+from edge.business.kept import Kept, comes_back, follows
 from edge.userbot.chat.record import UnreadableRecord
 from edge.userbot.error_lines import describe_error
 from edge.userbot.owner.changes import forget_all_but_answers
@@ -85,7 +85,7 @@ class Leaving:
     async def _erase_before(self, connection: Connection) -> None:
         """Erase a person who comes back with a new connection: they begin afresh. Raises TransportError."""
         kept = self._connections.of(connection.person)
-        if kept and kept.left and kept.erase_at and follows(kept, connection):
+        if kept and kept.left and kept.erase_at and follows(kept, connection) and comes_back(kept, connection):
             async with self._storing(connection.person):
                 await self._erase(connection.person, kept.erase_at)
 

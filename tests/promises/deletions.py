@@ -1,6 +1,6 @@
 """Nothing comes after a deletion: of a chat's history, or of a message that was still being collected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.promises.history import Asked, Erased, Sent
 from tests.promises.of_account import NOTICED, OfAccount
@@ -52,8 +52,16 @@ def _after_its_deletion(question: Asked, deleted_at: float, part: OfAccount, pie
     dropped = DELETION in part.book.outcomes.get(key, ()) and ends[-1].at > part.book.settled[key] + SOON
     added = pieces.last_added_at(question) or deleted_at
     known = part.account.sees_deletions and added > deleted_at + SOON and not _is_disturbed(deleted_at, added, part)
-    if dropped or known:
+    if dropped or known or _is_answered_late(question, deleted_at, ends, part):
         yield f"answered although deleted: {question.name} {question.text}"
+
+
+def _is_answered_late(question: Asked, deleted_at: float, ends: Sequence[Sent], part: OfAccount) -> bool:
+    """Whether it was answered long after it was deleted, where that drops it; a draft waits with others."""
+    if not part.account.drops_deleted or question.chat in part.account.approving:
+        return False
+    at = min(end.edited_at or end.at for end in ends)
+    return at > deleted_at + SOON and not _is_disturbed(deleted_at, at, part)
 
 
 def _is_disturbed(begin: float, end: float, part: OfAccount) -> bool:

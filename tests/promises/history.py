@@ -36,8 +36,9 @@ class Account:
 
     `limit`: answers for a chat a day. `approving`: chats whose answers need approval; `expired`: what becomes of one
     without a decision, drop or send. `hourly`: answers for a chat an hour to messages without the prefix.
-    `sees_deletions`: Telegram tells it of messages that users delete. `kept_out`: chats whose people get no answer by
-    the settings; `looks_up`: who wrote first in a chat is, for that. `limit_for_all`: answers a day in all chats.
+    `sees_deletions`: Telegram tells it of messages that users delete; `drops_deleted`: then a question with the prefix
+    is dropped, too. `kept_out`: chats whose people get no answer by the settings; `looks_up`: who wrote first in a chat
+    is, for that. `limit_for_all`: answers a day in all chats.
     """
 
     account: str
@@ -50,6 +51,7 @@ class Account:
     kept_out: tuple[str, ...] = ()
     looks_up: bool = False
     limit_for_all: int = 0
+    drops_deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,7 +280,8 @@ class Act:
 
     `chat`: whom it concerns, None: everybody. `number`: its message for the account. `questions`: the names of those
     that a decision is about. `done_at`: when the owner was told so, with `said`. A pause or a denial is taken back by
-    an order that is sent at `back_from` and carried out by `back_at`.
+    an order that is sent at `back_from` and carried out by `back_at`. `by_date`: given in a chat that numbers its
+    messages by itself, it concerns what was asked before it by date.
     """
 
     account: str
@@ -293,6 +296,29 @@ class Act:
     back_at: float = FOR_EVER
     times: int = 1
     """How often the owner was told."""
+    by_date: bool = False
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Who has connected a bot to the account took that back at `at`, until `back_at`; the bot knows `since` then.
+
+    `how`: by an order to the bot, in Telegram, or only the right to answer (`presence.py`).
+    """
+
+    account: str
+    how: str
+    at: float
+    since: float = FOR_EVER
+    back_at: float = FOR_EVER
+
+
+@dataclass(frozen=True)
+class Stored:
+    """At the end `what` is stored about somebody who has left for good."""
+
+    account: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -355,7 +381,8 @@ class Process:
 class Update:
     """A compare-and-set of a record that was attempted from `began` to `ended`.
 
-    `expected`: the revision that it builds on, 0: none. `result`: ok, failed, or unknown if the answer was lost.
+    `expected`: the revision that it builds on, 0: none. `result`: ok, failed, or unknown if the answer was lost; or
+    removed, if the record was, up to that revision.
     `revision`: the one that it got, None if it got none or that is not known.
     """
 
@@ -389,6 +416,8 @@ Line = (
     | Kept
     | Act
     | Draft
+    | Absent
+    | Stored
     | Record
     | NoRecords
     | Acknowledged

@@ -9,6 +9,7 @@ from tests.promises.history import FOR_EVER, Asked, Erased
 from tests.promises.of_account import OfAccount
 from tests.promises.owned import AT_ONCE, Owned
 from tests.promises.pieces import Pieces
+from tests.promises.presence import Presence
 from tests.promises.restrictions import RESTRICTED, Restrictions
 from tests.promises.skips import Skips
 from tests.promises.texts import FAILURES
@@ -31,6 +32,7 @@ class Judge:
         self._faults = Faults(part)
         self._restrictions = Restrictions(part)
         self._skips, self._unstored = Skips(part), Unstored(part)
+        self._presence = Presence(part)
         self._counted: Counter[str] = Counter()
         self._busy: dict[str, list[Case]] = {}
         self.kinds: list[tuple[Asked, str]] = []
@@ -98,11 +100,13 @@ class Judge:
         return self._faults.silence(case) or self._owners_silence(case, untaken, unlogged=True) or "lost"
 
     def _cut_short(self, case: Case) -> str:
-        """What the silence is called if its user erased the chat, its group took no answer, or it was refused."""
+        """What the silence is called if its user erased the chat, or the chat, its person or a fault took no answer."""
         if erased_at := self._erased_at(case):
             case.silenced_at = erased_at
             return "erased"
-        return self._restrictions.silence(case) or self._given_up(case) or self._unstored.silence(case)
+        parts = (self._restrictions, self._presence)
+        kind = next((kind for part in parts if (kind := part.silence(case))), "")
+        return kind or self._given_up(case) or self._unstored.silence(case)
 
     def _given_up(self, case: Case) -> str:
         failed = self._faults.may_fail(case) or self._unstored.may_fail(case)
@@ -171,3 +175,4 @@ class Judge:
         yield from self._restrictions.wrongs()
         yield from self._skips.wrongs()
         yield from self._unstored.wrongs()
+        yield from self._presence.wrongs()

@@ -13,6 +13,8 @@ from tests.promises.history import History, Update
 NONE = 0
 """The revision of a record that is not there yet."""
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
+REMOVED = "removed"
+"""Not an update: the record was removed, up to the revision that was expected. It may have been cut short."""
 
 
 def not_linearizable(history: History) -> Iterator[str]:
@@ -32,18 +34,30 @@ def _done(updates: Sequence[Update]) -> list[tuple[int, Update]]:
 
 def _unfounded(updates: Sequence[Update]) -> Iterator[str]:
     """What does not build on the one before it, perhaps by way of some whose answer was lost."""
-    lost, before = [one for one in updates if one.result == UNKNOWN], NONE
+    lost, before = [one for one in updates if one.result in (UNKNOWN, REMOVED)], NONE
     for revision, update in _done(updates):
         if revision in (before, update.expected) or revision < update.expected:
             yield f"revision {revision} does not follow {max(before, update.expected)}"
         elif not _leads(before, update.expected, [one for one in lost if one.began <= update.ended]):
             yield f"revision {revision} builds on {update.expected}, while {before} came before it"
+        elif any(_had_removed(one, update) for one in updates):
+            yield f"revision {revision} builds on {update.expected}, which was removed"
         before = revision
 
 
 def _leads(before: int, base: int, lost: Sequence[Update]) -> bool:
-    """Whether updates whose answers were lost can have made `base` of `before`: what they made is not known."""
+    """Whether updates whose answers were lost can have made `base` of `before`: what they made is not known.
+
+    A record that was removed begins anew.
+    """
+    if base == NONE and any(one.result == REMOVED and one.expected >= before for one in lost):
+        return True
     return base == before or (before < base and any(one.expected == before for one in lost))
+
+
+def _had_removed(removed: Update, update: Update) -> bool:
+    """Whether what the update builds on was gone when it began."""
+    return removed.result == REMOVED and NONE < update.expected <= removed.expected and removed.ended < update.began
 
 
 def _against_time(updates: Sequence[Update]) -> Iterator[str]:

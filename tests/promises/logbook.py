@@ -20,7 +20,8 @@ class Logbook:
     a burst (`collecting`) or went on with one. `doubtful`: what may have been answered before the store was lost.
     `refused`: when a rule of the owner's did. `outcomes`: how those were settled. By chat: when Telegram refused an
     answer for good. `owner_wrote`: when which message was taken for the owner's. `erased`: when which `/delete_history`
-    was carried out. `unstored`: when what was not stored as it should be, or was `dropped`. A killed process takes the
+    was carried out. `unstored`: when what was not stored as it should be, or was `dropped`. `unheard`: what came when
+    the bot was not to answer for the account. A killed process takes the
     lines with it that it had not written.
     """
 
@@ -37,6 +38,7 @@ class Logbook:
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     erased: dict[Message, float] = field(default_factory=dict)
     unstored: dict[Message, list[tuple[float, str]]] = field(default_factory=dict)
+    unheard: set[Message] = field(default_factory=set)
 
     def take(self, line: Logged) -> None:
         message = line.chat, line.message_id
@@ -56,6 +58,8 @@ class Logbook:
                 self.refused.setdefault(message, line.at)
             case "dropped" | "not_stored":
                 self.unstored.setdefault(message, []).append((line.at, line.effect))
+            case "no_right" | "ended":
+                self.unheard.add(message)
             case "ignored_busy":
                 self.ignored.setdefault(message, line.at)
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from tests.promises.disturbances import Disturbances
 from tests.promises.history import (
     REQUESTS,
+    Absent,
     Account,
     Acknowledged,
     Act,
@@ -23,6 +24,7 @@ from tests.promises.history import (
     Sent,
     Skipped,
     Spoilt,
+    Stored,
 )
 from tests.promises.logbook import logbook
 from tests.promises.outcomes import outcomes, thoughts
@@ -44,6 +46,8 @@ class OfAccount:
         self.skips = [one for one in history.of(Skipped) if one.account == name]
         self.erased = [one for one in history.of(Erased) if one.account == name]
         self.acts = [one for one in history.of(Act) if one.account == name]
+        self.absences = [one for one in history.of(Absent) if one.account == name]
+        self.stored = [one for one in history.of(Stored) if one.account == name]
         self.drafts = [one for one in history.of(Draft) if one.account == name]
         self.records = {one.chat: one for one in history.of(Record) if one.account == name}
         self.refused = sum(one.count for one in history.of(Refused) if one.account == name)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from edge.userbot import draft_phrases
 from tests.promises.admitted import Admitted
-from tests.promises.history import BOT, FOR_EVER, Act, Asked, Draft
+from tests.promises.deletions import DELETION
+from tests.promises.history import BOT, EDGES, FOR_EVER, Act, Asked, Draft
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import FLOODED, WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
@@ -48,7 +49,7 @@ class Owned:
         if never_asked:
             kind = "day_limit" if counted >= self._account.limit else self._admitted.silence(question)
             return (kind, question.asked_at) if kind else None
-        return self._expired(question) or self._joined(question)
+        return self._expired(question) or self._joined(question) or self._deleted_with(question)
 
     def _has_worked(self, kind: str, act: Act, question: Asked, unlogged: bool) -> bool:
         if kind in AT_ONCE or (kind == "rejected" and act.said.startswith(REJECTED)):
@@ -111,6 +112,13 @@ class Owned:
         if follower and ends and ends[0].text in FAILURES:
             return "joined", follower.answered_at or follower.asked_at + NOTICED
         return None
+
+    def _deleted_with(self, question: Asked) -> tuple[str, float] | None:
+        """It shared a draft with a later one, which was deleted, where that drops all that share it."""
+        later = self._follower(question) if self._account.drops_deleted else None
+        if later and later.deleted_at is not None and DELETION in self._settled_as(later):
+            return "deleted", later.deleted_at + NOTICED
+        return self._deleted_with(later) if later else None
 
     # --- what may not be
 
@@ -210,7 +218,7 @@ class Owned:
         return [q for q in self._asked if q.chat == chat and self._part.outcomes(q)]
 
     def _is_disturbed(self, begin: float, end: float) -> bool:
-        kinds = (self._account.account, "nats", "telegram")
+        kinds = (*EDGES, "nats", "telegram")
         every = self._part.chronicle.disturbances
         noted = (noted for noted in every if noted.whom in kinds or noted.what == TOO_SMALL)
         return any(one.touches(begin, end, slack=NOTICED) for one in noted)

@@ -39,9 +39,10 @@ def concerns(act: Act, question: Asked) -> bool:
 def is_later(act: Act, question: Asked, slack: float) -> bool:
     """Whether it came after the question, for certain with a `slack` below 0.
 
-    A supergroup numbers its messages itself: what comes from elsewhere is compared with them by its date.
+    A supergroup numbers its messages itself, and so do the chats with a bot and with others: what comes from elsewhere
+    is compared with them by its date.
     """
-    if question.writer and act.chat != question.chat:
+    if act.by_date or (question.writer and act.chat != question.chat):
         return act.at + slack > question.asked_at
     return act.number > question.message_id
 

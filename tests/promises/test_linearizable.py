@@ -3,7 +3,7 @@
 import pytest
 
 from tests.promises.history import History, Update
-from tests.promises.linearizable import FAILED, OK, UNKNOWN, not_linearizable
+from tests.promises.linearizable import FAILED, OK, REMOVED, UNKNOWN, not_linearizable
 
 
 def wrongs(*updates: tuple) -> list[str]:
@@ -22,6 +22,8 @@ def wrongs(*updates: tuple) -> list[str]:
         [(0, OK, 4, 1, 2), (4, UNKNOWN, None, 3, 4), (6, OK, 7, 5, 6)],
         [(0, UNKNOWN, None, 1, 2), (3, UNKNOWN, None, 3, 4), (5, OK, 7, 5, 6)],
         [(0, OK, 4, 1, 2), (4, OK, 5, 3, 4), (4, FAILED, None, 3.5, 6)],
+        [(0, OK, 4, 1, 2), (4, REMOVED, None, 3, 4), (4, FAILED, None, 5, 6), (0, OK, 7, 7, 8)],
+        [(0, OK, 4, 1, 2), (4, UNKNOWN, None, 3, 4), (5, REMOVED, None, 5, 6), (0, OK, 7, 7, 8)],
     ],
 )
 def test_what_has_an_order_is_accepted(updates) -> None:
@@ -37,6 +39,9 @@ def test_what_has_an_order_is_accepted(updates) -> None:
         ([(0, OK, 4, 1, 2), (5, OK, 6, 3, 4)], "revision 6 builds on 5, while 4 came before it"),
         ([(0, OK, 4, 1, 2), (6, OK, 7, 3, 4), (4, UNKNOWN, None, 5, 6)], "revision 7 builds on 6"),
         ([(0, OK, 4, 1, 2), (4, OK, 4, 3, 4)], "revision 4 does not follow 4"),
+        ([(0, OK, 4, 1, 2), (0, OK, 5, 1, 2), (4, REMOVED, None, 3, 4)], "revision 5 builds on 0, while 4 came before"),
+        ([(0, OK, 4, 1, 2), (4, OK, 5, 3, 4), (4, REMOVED, None, 5, 6), (0, OK, 7, 7, 8)], "revision 7 builds on 0"),
+        ([(0, OK, 4, 1, 2), (4, REMOVED, None, 3, 4), (4, OK, 5, 5, 6)], "revision 5 builds on 4, which was removed"),
         ([(0, OK, 4, 1, 2), (4, OK, 3, 3, 4)], "revision 3 does not follow 4"),
         ([(0, OK, 4, 3, 4), (4, OK, 5, 1, 2)], "revision 5 was there before 4"),
         ([(0, OK, 4, 1, 2), (4, FAILED, None, 3, 4)], "an update of revision 4 was refused, though that was"),

@@ -29,6 +29,7 @@ class Verdict:
     given_up: int = 0
     not_stored: int = 0
     restricted: int = 0
+    disconnected: int = 0
     lost: int = 0
     thinking_twice: int = 0
     left_busy: int = 0

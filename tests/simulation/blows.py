@@ -11,6 +11,8 @@ from tests.promises.history import FOR_EVER, Disturbance, Flood
 from tests.simulation import before
 from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.bugs import Bugs
+from tests.simulation.connections import PROCESS as BUSINESS
+from tests.simulation.connections import process_of
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.group_blows import GroupBlows
@@ -32,7 +34,7 @@ TAKEN_UP = 0.2
 """Seconds between two looks whether an emptied store has been taken up."""
 TIMES = 4
 """How often, at most, something is lost, doubled or refused."""
-CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge", "bridge-in": "bridge"}
+CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge", "bridge-in": "bridge", BUSINESS: BUSINESS}
 """What the processes call themselves at NATS."""
 
 
@@ -233,6 +235,7 @@ class Blows:
         self.crash(whom, size * DOWN)
 
     def _process_stopped(self, whom: str, size: float) -> None:
+        whom = process_of(whom)
         self.note("term", kind_of(whom), size * DOWN, whom if whom in self.world.accounts else "")
         self.world.processes[whom].stop(again_after=size * DOWN)
 
@@ -243,24 +246,27 @@ class Blows:
         self._process_stopped(whom, size)
 
     def _process_frozen(self, whom: str, size: float) -> None:
+        whom = process_of(whom)
         self.note("freeze", kind_of(whom), size * FROZEN, whom if whom in self.world.accounts else "")
         self.world.processes[whom].freeze(size * FROZEN)
 
     def crash(self, whom: str, down: float) -> None:
         """As SIGKILL, with a start `down` seconds later."""
+        whom = process_of(whom)
         self.note("kill", kind_of(whom), down, whom if whom in self.world.accounts else "")
         self.world.crash(whom, down)
 
     def _caller(self, whom: str) -> int:
-        return self.world.accounts[whom].id
+        return self.world.callers[whom].id
 
     def note(self, what: str, whom: str, seconds: float, account: str = "") -> None:
-        now = self.world.loop.time()
-        self.noted.append(Disturbance(what, whom, now, now + seconds, account))
+        """What happens to a bot concerns all who have connected it."""
+        now, alone = self.world.loop.time(), "" if process_of(account) == BUSINESS else account
+        self.noted.append(Disturbance(what, whom, now, now + seconds, alone))
 
     def _note_flood(self, whom: str, seconds: float) -> None:
         self.note("flood", "telegram", seconds, whom)
-        self.floods.append(Flood(whom, seconds))
+        self.floods.append(Flood("" if process_of(whom) == BUSINESS else whom, seconds))
 
     def _later(self, seconds: float, act: Callable[[], object]) -> None:
         self.world.loop.call_later(seconds, act)

@@ -86,7 +86,7 @@ class BrokenRecords:
         else:
             await self._until_told(broken, chance)
         await asyncio.sleep(chance.uniform(*THINKS))
-        while not await self._is_afresh(broken):
+        while not self._is_gone(broken) and not await self._is_afresh(broken):
             pass
         broken.afresh_at = self.world.loop.time()
 
@@ -100,10 +100,15 @@ class BrokenRecords:
             self.people.ask(broken.edge, broken.user)
             if await self._got(broken, broken.own_id, UNREADABLE):
                 return
-            if self._revision(broken) != broken.revision and self._has_erased(broken):
+            if self._is_gone(broken) or (self._revision(broken) != broken.revision and self._has_erased(broken)):
                 broken.hasty = True
                 return
-        broken.hasty = any(act.what in ("pause", "deny", FLOODED) for act in self._owners_acts(broken.edge))
+        silent = any(act.what in ("pause", "deny", FLOODED) for act in self._owners_acts(broken.edge))
+        broken.hasty = silent or self.people.was_absent(broken.edge, broken.at)
+
+    def _is_gone(self, broken: Broken) -> bool:
+        """Whether it was erased with all else, as its person has sent the bot away."""
+        return self._revision(broken) != broken.revision and self.people.has_left(broken.edge, broken.at)
 
     def _has_erased(self, broken: Broken) -> bool:
         return any((one.edge, one.chat) == (broken.edge, self._chat(broken)) for one in self.people.wiped)

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
+from edge.business.connections import KEY
 from edge.sandbox.faults import SEND
+from edge.sandbox.live_drafts import METHOD as SHOW_LIVE_DRAFT
 from edge.userbot.telegram.faults import PEER_FLOOD
 from events import subjects
 from tests.simulation.broken_records import BrokenRecords
+from tests.simulation.connections import process_of
 from tests.simulation.forged_replies import ForgedReplies
 from tests.simulation.people import GREETING, People
-from tests.simulation.registers import Registers
+from tests.simulation.registers import STREAM, Registers
 from tests.simulation.world import World
 
 TIMES = 3
@@ -44,6 +47,11 @@ EDIT_REFUSALS = (
     (403, "MESSAGE_AUTHOR_REQUIRED"),
 )
 STATE_REFUSALS = ("PERSISTENT_TIMESTAMP_INVALID", "PERSISTENT_TIMESTAMP_OUTDATED", "DATE_EMPTY")
+DRAFT_REFUSALS = ("BUSINESS_CONNECTION_NOT_ALLOWED", "ENTITY_BOUNDS_INVALID")
+SIGN_IN = "auth.ImportAuthorization"
+CENTRE_REFUSALS = ((400, "AUTH_BYTES_INVALID"), (401, "AUTH_KEY_UNREGISTERED"), (500, "RPC_CALL_FAIL"))
+KNOWN_AGAIN = 4.0
+"""Seconds until a person whose connection was lost changes it, of which the bot hears."""
 UNKNOWN = (300, "NOT_IN_ANY_LIST")
 """An error of which the product knows nothing."""
 
@@ -59,7 +67,8 @@ class EdgeFaults:
     """Crashes a process for so many seconds."""
     records: BrokenRecords = field(init=False)
     replies: ForgedReplies = field(init=False)
-    _refused: Counter[str] = field(default_factory=Counter)
+    _refused: Counter[int] = field(default_factory=Counter)
+    """By who calls Telegram."""
     _blocked: set[tuple[str, int]] = field(default_factory=set)
     """Edges, and users who have blocked their account."""
 
@@ -70,7 +79,7 @@ class EdgeFaults:
     def refused(self, edge: str) -> int:
         """Return how many messages Telegram has refused for good, at most: one for each question of who blocks it."""
         blocking = (one for one in self.people.asked if (one.edge, one.user) in self._blocked)
-        return self._refused[edge] + sum(one.edge == edge for one in blocking)
+        return self._refused[self._caller(edge)] + sum(one.edge == edge for one in blocking)
 
     def strike(self, what: str, whom: str, size: float) -> None:
         """`size` also decides by chance what exactly happens, so that it does in a smaller plan as well."""
@@ -79,12 +88,12 @@ class EdgeFaults:
     # --- refused for good
 
     def refuse_as_spam(self, whom: str) -> None:
-        self._refused[whom] += 1
+        self._refused[self._caller(whom)] += 1
         self._refuse(whom, 400, PEER_FLOOD, method=SEND)
 
     def _send_refused(self, whom: str, size: float, chance: Random) -> None:
         times = 1 + int(size * TIMES)
-        self._refused[whom] += times
+        self._refused[self._caller(whom)] += times
         self._refuse(whom, *chance.choice(SEND_REFUSALS), method=SEND, times=times)
 
     def _user_blocks(self, whom: str, size: float, chance: Random) -> None:
@@ -92,8 +101,8 @@ class EdgeFaults:
         users = [user for number, user in enumerate(self.people.users) if self.people.edge_of(number) == whom]
         user, telegram = chance.choice(users), self.world.telegram
         self._blocked.add((whom, user.id))
-        telegram.block(user.id, self._caller(whom))
-        unblock = partial(telegram.block, user.id, self._caller(whom), blocked=False)
+        telegram.block(user.id, self._account(whom))
+        unblock = partial(telegram.block, user.id, self._account(whom), blocked=False)
         self.world.loop.call_later(size * BLOCKED, unblock)
 
     def _reply_gone(self, whom: str, _: float, chance: Random) -> None:
@@ -107,7 +116,7 @@ class EdgeFaults:
     def _line_deleted(self, whom: str, _: float, chance: Random) -> None:
         """A user deletes the last message of the account for both, as a thinking line may be."""
         user = chance.choice(self.people.users)
-        got = [m for m in self.world.telegram.messages(user.id, self._caller(whom)) if not m.out]
+        got = [m for m in self.world.telegram.messages(user.id, self._account(whom)) if not m.out]
         if not got or got[-1].text == GREETING:  # or it would be another who wrote first
             return
         if not any(one.text in got[-1].text for one in self.people.asked):  # never an answer
@@ -130,7 +139,7 @@ class EdgeFaults:
         self.world.loop.call_later(size * REPEATS_REFUSED, setattr, faults, "refuse_repeats", False)
 
     def _send_unknown(self, whom: str, size: float, _: Random) -> None:
-        self._refused[whom] += 1
+        self._refused[self._caller(whom)] += 1
         self._unknown(whom, SEND, size)
 
     def _edit_unknown(self, whom: str, size: float, _: Random) -> None:
@@ -176,7 +185,33 @@ class EdgeFaults:
 
     def _shows_nothing(self, whom: str) -> bool:
         """Whether Telegram shows the account no chats: what it has missed would be lost with its state."""
-        return self.world.accounts[whom].bot
+        return self.world.callers[whom].bot
+
+    def _connection_lost(self, whom: str, size: float, _: Random) -> None:
+        """Nonsense is stored in place of a person's connection, as the process finds when it starts after a crash."""
+        key = f"{self._caller(whom)}.{KEY}{self._account(whom)}"
+        subject, person = f"$KV.{subjects.CHATS_BUCKET}.{key}", self.people.person(whom)
+        if not person or person.is_away or not self.world.nats_has(STREAM):
+            return
+        stream = self.world.nats.store.streams[STREAM]
+        if before := stream.last_sequence_of(subject):
+            self.crash(process_of(whom), size * DOWN)
+            self.world.nats.publish(subject, "", b"", b"{}")
+            self.registers.overwritten(key, before, stream.last_sequence_of(subject))
+            person.is_forgotten(size * DOWN + KNOWN_AGAIN)
+
+    def _draft_refused(self, whom: str, size: float, chance: Random) -> None:
+        self._refuse(whom, 400, chance.choice(DRAFT_REFUSALS), method=SHOW_LIVE_DRAFT, times=1 + int(size * TIMES))
+
+    def _centre_refused(self, whom: str, size: float, chance: Random) -> None:
+        """A sign-in at another data centre."""
+        self._refuse(whom, *chance.choice(CENTRE_REFUSALS), method=SIGN_IN, times=1 + int(size * TIMES))
+
+    def _centre_signed_out(self, whom: str, _: float, __: Random) -> None:
+        """The sign-ins there don't count any more."""
+        state = self.world.telegram.state
+        for key in [key for key in state.data_centres.elsewhere if state.logins.get(key) == self._caller(whom)]:
+            del state.logins[key]
 
     def _packet_unreadable(self, whom: str, _: float, __: Random) -> None:
         self.world.telegram.push_unreadable(self._caller(whom))
@@ -207,11 +242,14 @@ class EdgeFaults:
         self.world.telegram.faults.refuse(self._caller(whom), code, name, method=method, times=times)
 
     def _look(self, whom: str) -> str:
-        return LOOK_OF_BOT if self.world.accounts[whom].bot else LOOK
+        return LOOK_OF_BOT if self.world.callers[whom].bot else LOOK
 
     def _cut(self, whom: str) -> None:
         """So that the client asks what it has missed."""
         self.world.telegram.drop_connections(self._caller(whom))
 
     def _caller(self, whom: str) -> int:
+        return self.world.callers[whom].id
+
+    def _account(self, whom: str) -> int:
         return self.world.accounts[whom].id

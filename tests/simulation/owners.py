@@ -118,7 +118,7 @@ class Owner:
 
     def _order(self, text: str, what: str, user: int | None, reply_to: int | None = None) -> Act:
         self._look()
-        return self._note(what, user, self.world.telegram.send(self.me.id, self._account.id, text, reply_to=reply_to))
+        return self._note(what, user, self.world.telegram.send(self.me.id, self._own_chat, text, reply_to=reply_to))
 
     def _note(self, what: str, user: int | None, sent: StoredMessage) -> Act:
         theirs = self._account.box.copy_of(sent) if self._account.bot else sent
@@ -168,7 +168,7 @@ class Owner:
             self.acts.append(flood)
             self._hold(flood, "/resume all")
         own = {act.own_id for act in self.acts}
-        box, chat = self.me.box, self._account.id
+        box, chat = self.me.box, self._own_chat
         new = [one for id_, one in box.messages.items() if id_ > self._seen and one.peer_id == chat and id_ not in own]
         self._seen = max(box.messages, default=0)
         for message in new:
@@ -240,6 +240,11 @@ class Owner:
     @property
     def _account(self) -> Account:
         return self.world.accounts[self.edge]
+
+    @property
+    def _own_chat(self) -> int:
+        """Where orders are given."""
+        return self._account.id
 
     @property
     def _now(self) -> float:

@@ -4,14 +4,21 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
+from edge.sandbox.centres import MAIN, OTHER
 from edge.sandbox.state import Account
 from tests.promises.history import USER
+from tests.simulation.connections import PROCESS as BUSINESS
+from tests.simulation.connections import process_of
 from tests.simulation.model_server import ModelServer
 from tests.simulation.owners import Owner
+from tests.simulation.persons import Person
 from tests.simulation.plan import APPROVING, Plan, Saying
 from tests.simulation.program import Program
 from tests.simulation.requests import ORIGINAL
 from tests.simulation.world import World
+
+SOON = 30.0
+"""Seconds before, in which what was asked may be gone with it."""
 
 if TYPE_CHECKING:
     from tests.simulation.talks import Talk
@@ -86,7 +93,8 @@ class People:
         self.program = Program(self.world, self.plan.codec) if self.plan.codec else None
         self.foreign = ModelServer(self.world) if self.plan.both and self.plan.codec == ORIGINAL else None
         for number in range(self.plan.users):
-            name, username = f"User {number}", f"user_{number}" if self.plan.names_people else None
+            is_named = self.plan.names_people or process_of(self.edge_of(number)) == BUSINESS
+            name, username = f"User {number}", f"user_{number}" if is_named else None
             phone = f"+7999{number:07}"
             user = self.world.telegram.add_user(first_name=name, username=username, phone=phone, lang_code="ru")
             self.users.append(user)
@@ -127,8 +135,37 @@ class People:
         """Let the owners of accounts look after them."""
         for edge, account in self.world.accounts.items():
             if owner := self.bots_owner if account.bot else account:
-                self.owners[edge] = Owner(self.world, edge, self.chance, owner)
+                self.owners[edge] = self._owner(edge, owner)
                 self.owners[edge].watch()
+
+    def _owner(self, edge: str, owner: Account) -> Owner:
+        if process_of(edge) != BUSINESS:
+            return Owner(self.world, edge, self.chance, owner)
+        return Person(self.world, edge, self.chance, owner, centre=OTHER if edge == self.plan.elsewhere else MAIN)
+
+    @property
+    def persons(self) -> "list[Person]":
+        """Who may connect a bot."""
+        return [owner for owner in self.owners.values() if isinstance(owner, Person)]
+
+    def was_absent(self, edge: str, at: float) -> bool:
+        """Return whether what was asked then may never have reached the bot, as its person had sent it away."""
+        person = self.person(edge)
+        return person is not None and any(one.at - SOON < at <= one.back_at for one in person.absences)
+
+    def person(self, edge: str) -> Person | None:
+        """Return who may connect a bot to the account of the edge, if that is how it is answered."""
+        return next((one for one in self.persons if one.edge == edge), None)
+
+    def has_left(self, edge: str, since: float) -> bool:
+        """Return whether its person has sent the bot away since then."""
+        person = self.person(edge)
+        return person is not None and any(one.at > since for one in person.departures)
+
+    def has_chat(self, edge: str, chat: str) -> bool:
+        """Return whether it is one of the edge: of a user, or the owner's own."""
+        users = {str(user.id) for number, user in enumerate(self.users) if self.edge_of(number) == edge}
+        return chat in users | {str(self.world.accounts[edge].id)}
 
     def do(self, saying: Saying) -> None:
         user = self.users[saying.user]
@@ -154,13 +191,16 @@ class People:
     def _question(self, edge: str, user: Account) -> None:
         self._ask(edge, user, "Тимоха, ")
 
+    def _formatted(self, edge: str, user: Account) -> None:
+        self._ask(edge, user, "Тимоха, **", "", after="**")
+
     def _piece(self, edge: str, user: Account) -> None:
         self._ask(edge, user, "", self.chance.choice(("", "", "?", ".")))
 
-    def _ask(self, edge: str, user: Account, prefix: str, end: str = "") -> None:
+    def _ask(self, edge: str, user: Account, prefix: str, end: str = "", after: str = "") -> None:
         telegram, account = self.world.telegram, self.world.accounts[edge]
         text = f"вопрос {len(self.asked)}{end}"
-        sent = telegram.send(user.id, account.id, prefix + text)
+        sent = telegram.send(user.id, account.id, prefix + text + after)
         theirs = telegram.messages(account.id, user.id)[-1]
         now = self.world.loop.time()
         self.asked.append(Asked(edge, user.id, theirs.id, sent.id, text, now, piece=not prefix))
@@ -174,6 +214,17 @@ class People:
         if piece := self.last_piece(edge, user):
             piece.deleted_at = self.world.loop.time()
             self.world.telegram.delete(user.id, piece.own_id)
+
+    def _withdraw(self, edge: str, user: Account) -> None:
+        """Delete the last question, for both."""
+        known = [one for one in self.asked if (one.edge, one.user) == (edge, user.id)]
+        if known and known[-1].deleted_at is None:
+            known[-1].deleted_at = self.world.loop.time()
+            self.world.telegram.delete(user.id, known[-1].own_id)
+
+    def _stranger(self, edge: str, user: Account) -> None:
+        """Write to the bot without having connected it."""
+        self.world.telegram.send(user.id, self.world.callers[edge].id, self.chance.choice(("/start", "/status", "?")))
 
     def last_piece(self, edge: str, user: Account, *, in_group: bool = False) -> Asked | None:
         """Return the newest that the user has written, in private or in the group, if it can be changed."""

@@ -10,6 +10,8 @@ from typing import Any, Self
 from edge.userbot.people import WROTE_FIRST
 from tests.simulation import broker_blows, edge_blows
 from tests.simulation.await_sites import Site, sites
+from tests.simulation.connections import PROCESS as BUSINESS
+from tests.simulation.connections import edges_of, process_of
 from tests.simulation.reached import share
 from tests.simulation.requests import CODECS, EVENTS, Posted, drawn_requests
 
@@ -152,12 +154,15 @@ class Plan:
     group: str = ""
     both: bool = False
     """The program's bridge also sends requests out, to workers on RabbitMQ."""
+    elsewhere: str = ""
+    """The edge whose account is in another data centre, empty: none."""
 
     @property
     def processes(self) -> list[str]:
         outward = ["bridge"] if self.rabbitmq else []
         outward += ["generate-rabbitmq"] if self.rabbitmq or (self.both and self.codec == EVENTS) else []
-        return [*self.edges, "generate-1", "generate-2", *outward, *(["bridge-in"] if self.codec else [])]
+        answering = dict.fromkeys(process_of(edge) for edge in self.edges)
+        return [*answering, "generate-1", "generate-2", *outward, *(["bridge-in"] if self.codec else [])]
 
     @property
     def has_version_before(self) -> bool:
@@ -199,12 +204,14 @@ def drawn(seed: int) -> Plan:
     """Return the plan of a seed."""
     from tests.simulation.both_ways import with_both_ways  # they need this module
     from tests.simulation.grouping import with_group
+    from tests.simulation.leaving import with_persons
     from tests.simulation.owning import with_owner
     from tests.simulation.rare_blows import with_rare_blows
     from tests.simulation.voting import with_votes
 
     chance = Random(f"plan {seed}")
     edges = chance.choice((("userbot",), ("userbot",), ("userbot", "bot"), ("bot",)))
+    edges = edges_of(seed) or edges
     rabbitmq, twin, owner = chance.random() < 0.35, chance.random() < 0.3, chance.random() < 0.3
     users = chance.randint(*USERS)
     plan = Plan(
@@ -220,7 +227,7 @@ def drawn(seed: int) -> Plan:
     at_brokers = broker_blows.drawn(seed, SAID_UNTIL, rabbitmq=plan.rabbitmq, program=bool(plan.codec))
     plan = replace(plan, blows=(*plan.blows, *(Blow(*one) for one in at_brokers)))
     plan = with_votes(_with_version_before(with_group(plan), Random(f"updates {seed}")))
-    return with_owner(with_rare_blows(with_both_ways(plan)))
+    return with_persons(with_owner(with_rare_blows(with_both_ways(plan))))
 
 
 def _with_version_before(plan: Plan, chance: Random) -> Plan:
@@ -323,7 +330,7 @@ def _crash_of(given: dict[str, Any]) -> Crash:
 def _runs(process: str, file: str) -> bool:
     """Whether a process of this name runs the file."""
     if file.startswith("edge/"):
-        return process in ("userbot", "bot")
+        return process == BUSINESS or (process in ("userbot", "bot") and not file.startswith("edge/business"))
     if file.startswith("bridge/"):
         return process in ("bridge", "bridge-in")
     if file.startswith("functions/generate"):

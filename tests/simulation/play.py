@@ -27,6 +27,7 @@ from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.models import Models
 from tests.simulation.people import People
+from tests.simulation.persons import erased_sooner
 from tests.simulation.plan import AIMED, ENDING, RUNNING, SAID_UNTIL, STARTING, Plan
 from tests.simulation.processes import SimulatedTask
 from tests.simulation.registers import Registers
@@ -73,7 +74,7 @@ def play(plan: Plan, *, look: Look | None = None) -> Played:
     chance = Random(plan.chances)
     loop = SimulationLoop(Random(chance.getrandbits(64)))
     asyncio.set_event_loop(loop)
-    with _quiet(), determined(loop, chance):
+    with _quiet(), determined(loop, chance), erased_sooner():
         try:
             return loop.run_until_complete(_played(plan, loop, chance, look))
         except (NothingToDo, NeverWaits) as error:  # the loop itself has ended, and nothing can be told any more
@@ -120,7 +121,10 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
         crashes.arm(crash)
     for process in made.processes.values():
         process.start()
-    await _until(lambda: all(made.log.has(edge, "userbot.ready") for edge in plan.edges), READY)
+    await _until(lambda: all(made.is_ready(edge) for edge in plan.edges), READY)
+    for person in people.persons:
+        person.connect()
+    await _until(lambda: all(person.is_known for person in people.persons), READY)
     await _until(lambda: blows.group.is_followed, READY)
     _schedule(plan, made, people, blows, crashes)
     if people.foreign:

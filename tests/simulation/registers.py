@@ -11,7 +11,7 @@ from events import subjects
 from events.errors import Conflict
 from events.jetstream.records import JetStreamRecords
 from tests.promises.history import Update
-from tests.promises.linearizable import FAILED, NONE, OK, UNKNOWN
+from tests.promises.linearizable import FAILED, NONE, OK, REMOVED, UNKNOWN
 from tests.simulation.before import versions
 from tests.simulation.nats.store import Store
 from tests.simulation.nats.streams import Stream
@@ -34,6 +34,7 @@ class Registers:
         with ExitStack() as stack:
             for kind, conflict in zip(versions(JetStreamRecords), versions(Conflict), strict=True):
                 stack.enter_context(patch.object(kind, "save", self._recorded(kind.save, conflict)))
+                stack.enter_context(patch.object(kind, "remove", self._removing(kind.remove)))
             yield
 
     def _recorded(self, save: Any, conflict: type[Exception]) -> Any:
@@ -51,14 +52,23 @@ class Registers:
 
         return recorded
 
+    def _removing(self, remove: Any) -> Any:
+        async def recorded(records: JetStreamRecords, key: str, version: int) -> None:
+            begun = self._begin(key, version, REMOVED) if records._stream == STREAM else None
+            await remove(records, key, version)
+            if begun is not None:
+                self._end(begun, REMOVED, None)
+
+        return recorded
+
     def overwritten(self, key: str, before: int, after: int) -> None:
         """Record what was stored under `key` past all processes."""
         self._end(self._begin(key, before), OK, after)
 
-    def _begin(self, key: str, version: int | None) -> int:
+    def _begin(self, key: str, version: int | None, result: str = UNKNOWN) -> int:
         """Until it has ended it may happen at any time."""
         name = f"{key} in bucket {self._number()}"
-        self.updates.append(Update(name, version or NONE, UNKNOWN, began=_now()))
+        self.updates.append(Update(name, version or NONE, result, began=_now()))
         return len(self.updates) - 1
 
     def _end(self, begun: int, result: str, revision: int | None) -> None:

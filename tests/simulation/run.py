@@ -37,6 +37,8 @@ JUST = 1.0
 RABBITMQ = "RabbitMQ"
 """What an error that it was the cause of has in its text, and whom a disturbance concerned, in small letters."""
 READY = ".ready"
+OPENING = 6.0
+"""Likewise until it opens the buckets that it has made sure of: in between it signs in."""
 AWAY = TransportUnreachable.__name__
 """What a process ends with by itself if a server is away when it starts."""
 LEADERLESS = "could not be opened: JetStream system temporarily unavailable"
@@ -111,7 +113,8 @@ def _is_end_by_fault(line: dict[str, object], played: Played) -> bool:
     if RABBITMQ in str(line["error"]) and _is_lost_at_start(line, played):
         return False
     lost = [one.began for one in played.history.of(Disturbance) if one.what in ("deleted_stream", "emptied")]
-    just_lost = any(0 <= float(str(line["time"])) - at < JUST for at in lost)
+    within = OPENING if "could not be opened" in str(line["error"]) else JUST
+    just_lost = any(0 <= float(str(line["time"])) - at < within for at in lost)
     leaderless = bool(line.get("is_before")) and str(line["error"]).endswith(LEADERLESS)
     return not (str(line["error"]).startswith(AWAY) or just_lost or leaderless)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.simulation.connections import process_of
+
 if TYPE_CHECKING:
     from tests.simulation.blows import Blows
 
@@ -53,7 +55,7 @@ class Stops:
         self._stop("bridge-in")
 
     def _stop(self, *names: str) -> None:
-        for name in names:
+        for name in map(process_of, names):
             if name in self.blows.world.processes:
                 self.blows.strike_one("process_stopped", name, DOWN)
 

@@ -93,7 +93,7 @@ class TelegramBlows:
         self.world.telegram.faults.notify_bad_message(self._caller(whom), code, method=method)
 
     def _caller(self, whom: str) -> int:
-        return self.world.accounts[whom].id
+        return self.world.callers[whom].id
 
     def _later(self, seconds: float, act: Callable[[], object]) -> None:
         self.world.loop.call_later(seconds, act)

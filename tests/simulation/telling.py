@@ -10,6 +10,7 @@ from edge.userbot.driving.outbox import random_id
 from edge.userbot.rules import DEFAULTS
 from events import subjects
 from tests.promises.history import (
+    BUSINESS,
     REQUESTS,
     USER,
     Account,
@@ -28,6 +29,7 @@ from tests.promises.logbook import line_of
 from tests.promises.outcomes import outcomes
 from tests.promises.skips import RECALL
 from tests.simulation.blows import Blows, kind_of
+from tests.simulation.connections import process_of
 from tests.simulation.owners import QUESTION
 from tests.simulation.people import Asked as AskedThere
 from tests.simulation.people import People
@@ -62,9 +64,15 @@ def history_of(plan: Plan, world: World, people: People, blows: Blows) -> Histor
         lines += blows.at_edges.records.lines(edge)
         lines += [*_sent(world, people, edge, asked), *_erased(people, edge), *_owners(people, edge, asked)]
         lines += people.votes[edge].lines()
-        lines += [*_logged(world, edge), *_records(world, edge), *_published(world, edge)]
+        lines += [*_logged(world, people, edge), *_records(world, edge), *_published(world, edge)]
     lines += _spoilt(people, blows, lines)
     return History((*lines, *(people.program.lines() if people.program else ()), *_processes(world)))
+
+
+def _sees(edge: str) -> dict[str, bool]:
+    """Of messages that users delete."""
+    is_business = process_of(edge) == BUSINESS
+    return {"sees_deletions": edge == USER or is_business, "drops_deleted": is_business}
 
 
 def _spoilt(people: People, blows: Blows, lines: list[Line]) -> Iterator[Line]:
@@ -78,7 +86,7 @@ def _spoilt(people: People, blows: Blows, lines: list[Line]) -> Iterator[Line]:
 
 def _account(edge: str, plan: Plan, people: People) -> Account:
     approving = tuple(str(user.id) for user in people.approving) if edge in people.owners else ()
-    known = Account(edge, owned=True, limit=PLENTY, approving=approving, hourly=PLENTY, sees_deletions=edge == USER)
+    known = Account(edge, owned=True, limit=PLENTY, approving=approving, hourly=PLENTY, **_sees(edge))
     limit = dict(plan.settings).get("max_answers_per_day_for_all", 0)
     if edge != USER:
         return replace(known, limit_for_all=limit)
@@ -93,6 +101,7 @@ def all_rest(world: World, people: People, blows: Blows) -> bool:
         records = dict(_read_records(world, edge))
         seen = {(chat, message) for chat, record in records.items() for message in (record.seen if record else ())}
         asked = [one for one in people.asked if one.edge == edge and one.at > emptied.get(edge, 0.0)]
+        asked = [one for one in asked if not people.was_absent(edge, one.at)]
         asked = [one for one in asked if not blows.at_edges.records.hid(edge, one.chat, one.at)]
         seen |= _dropped(world, edge)
         if any((one.chat, one.message_id) not in seen for one in asked if one.deleted_at is None):
@@ -147,8 +156,8 @@ def _sent(world: World, people: People, edge: str, asked: list[Asked]) -> Iterat
     about = {}
     for question in asked:
         for part in ("thinking", "failure"):
-            own = world.telegram.state.sent.get((world.accounts[edge].id, random_id(question.request_id, part)))
-            if copy := _copy(world, edge, question, own or 0):
+            own = world.sent(edge, random_id(question.request_id, part))
+            if copy := _copy(world, edge, question, own):
                 about[question.chat, copy.id] = question.request_id
     talked = people.talk.chats if people.talk and people.talk.edge == edge else ()
     for chat in dict.fromkeys((*(question.chat for question in asked), *talked)):
@@ -187,9 +196,12 @@ def _owners(people: People, edge: str, asked: list[Asked]) -> Iterator[Line]:
         yield from owner.lines({name: question.name for question in asked for name in QUESTION.findall(question.text)})
 
 
-def _logged(world: World, edge: str) -> Iterator[Line]:
+def _logged(world: World, people: People, edge: str) -> Iterator[Line]:
+    """Of the chats of the edge, if its process has others as well."""
+    process = process_of(edge)
     for line in world.log.lines:
-        if line["process"] == edge and (found := line_of(edge, line, line["time"])):
+        found = line_of(edge, line, line["time"]) if line["process"] == process else None
+        if found and (process == edge or people.has_chat(edge, getattr(found, "chat", ""))):
             yield found
 
 

@@ -16,7 +16,7 @@ from edge.userbot.chat import own_messages
 from tests.promises.history import Asked, Update
 from tests.promises.jsonl import read
 from tests.promises.linearizable import OK
-from tests.simulation import both_ways, edge_blows, grouping, rare_blows
+from tests.simulation import both_ways, connections, edge_blows, grouping, leaving, rare_blows
 from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.foreign_faults import ForeignFaults
@@ -320,6 +320,29 @@ def test_readers_vote_in_some_plans_whose_owner_keeps_that() -> None:
     voting = [plan for plan in plans if any(saying.what == "vote" for saying in plan.sayings)]
     assert 10 <= len(voting) <= 50
     assert voting == [plan for plan in plans if dict(plan.settings).get("feedback")]
+
+
+def test_a_bot_that_persons_connect_takes_the_place_of_other_accounts_and_changes_no_other_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "HAS_BUSINESS", True)
+    plans = [drawn(seed) for seed in range(1, 200)]
+    connected = [plan for plan in plans if connections.PROCESS in plan.processes]
+    assert 50 <= len(connected) <= 90
+    assert {plan.edges for plan in connected} == {connections.EDGES}
+    assert {plan.elsewhere for plan in connected} == {"", *connections.EDGES}
+    said = {saying.what for plan in connected for saying in plan.sayings}
+    struck = {blow.what for plan in connected for blow in plan.blows}
+    assert {*leaving.SAYINGS, *leaving.GOING} <= said
+    assert set(leaving.BLOW_KINDS) <= struck
+    assert not any(plan.group or plan.has_version_before for plan in connected)
+    monkeypatch.setattr(connections, "HAS_BUSINESS", False)
+    others = [plan for plan in plans if plan not in connected]
+    assert others == [drawn(plan.seed) for plan in others]
+
+
+def test_every_blow_at_a_connection_can_be_struck() -> None:
+    assert [kind for kind in leaving.BLOW_KINDS if not hasattr(EdgeFaults, kind.removeprefix("edge"))] == []
 
 
 def test_a_seed_replays_byte_for_byte_in_another_process_from_the_file_of_its_plan(tmp_path: Path) -> None:

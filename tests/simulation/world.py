@@ -1,8 +1,6 @@
 """The whole product in one Python process: servers, and the processes that use them, from a seed."""
 
 import asyncio
-import base64
-import struct
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,13 +8,12 @@ from functools import cache, partial
 from random import Random
 from typing import Any
 
-from pyrogram.storage import Storage
-
 from bridge import app as bridge
 from bridge.settings import BridgeSettings, CodecName
 from cli import setup
 from cli.settings import SetupSettings
-from edge.sandbox.keys import AuthKey, ServerKey
+from edge.business import app as business
+from edge.business.settings import BusinessSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.visitor import API_HASH, API_ID
@@ -31,6 +28,8 @@ from functions.generate import app as generate
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import noop_telemetry
 from tests.simulation import before
+from tests.simulation.connections import PROCESS as BUSINESS
+from tests.simulation.connections import process_of
 from tests.simulation.log import STARTED, Log
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.nats.server import NatsServer
@@ -39,6 +38,7 @@ from tests.simulation.plan import COMMAND, Plan
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.rabbitmq.server import SimulatedRabbitMQ
 from tests.simulation.requests import QUEUES
+from tests.simulation.sessions import known_keys, server_key, session_string
 from tests.simulation.watching import Watching
 
 NATS, RABBITMQ, TELEGRAM = ("nats", 4222), ("rabbitmq", 5672), ("127.0.0.1", 443)
@@ -46,6 +46,8 @@ OWNERS = ("approve", "allow", "deny", "refused")
 """How the names of settings begin that need an owner, whom a bot may not have."""
 RESTART = 1.0
 """Seconds after which a process that ended by itself is started again, as compose does."""
+ECHO = 0.5
+"""How likely Telegram sends a connected bot its own messages as well."""
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 Main = Callable[..., Coroutine[Any, Any, None]]
 MODELS = "models"
@@ -149,7 +151,8 @@ class World:
     watching: Watching
     processes: dict[str, Supervised] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
-    """By the names of their edges."""
+    """By the names of their edges; and who calls Telegram there, the bot where persons have connected one:"""
+    callers: dict[str, Account] = field(default_factory=dict)
     command: SimulatedProcess | None = None
     """`timokha setup`, the last one."""
     on_crash: Callable[[SimulatedProcess], None] = lambda _process: None
@@ -171,6 +174,17 @@ class World:
         own = {"session": session_string(self.telegram, account, self.chance)}
         self.add(name, userbot.main, UserbotSettings, COMMON | own | settings)
 
+    def add_business(self, persons: Sequence[str], settings: dict[str, str]) -> None:
+        """Add a bot, and accounts whose persons may connect it."""
+        bot = self.telegram.add_user(first_name=BUSINESS, username="timokha_business", bot=True, business=True)
+        self.telegram.faults.echo_business = self.chance.random() < ECHO
+        for number, name in enumerate(persons):
+            self.accounts[name] = self.telegram.add_user(first_name=name, phone=f"+7888{number:07}", lang_code="ru")
+            self.callers[name] = bot
+            self.telegram.send(self.accounts[name].id, bot.id, "/start")
+        own = {"session": session_string(self.telegram, bot, self.chance), "bot_token": bot.token}
+        self.add(BUSINESS, business.main, BusinessSettings, COMMON | own | settings)
+
     def add_generate(self, name: str, settings: dict[str, str]) -> None:
         self.add(name, generate.main, GenerateSettings, COMMON | settings)
 
@@ -189,14 +203,16 @@ class World:
         `gather`: put the account of an edge in the group of the plan, and return the settings for that.
         """
         asking = {"approve_list": ",".join(str(user.id) for user in approving)}
-        for name in plan.edges:
+        if persons := [name for name in plan.edges if process_of(name) == BUSINESS]:
+            self.add_business(persons, dict(plan.settings) | asking)
+        for name in [name for name in plan.edges if name not in persons]:
             bot = name == "bot"
             account = self.telegram.add_user(first_name=name, username=f"timokha_{name}", bot=bot)
             is_owned = not bot or bots_owner is not None
             given = {name: value for name, value in plan.settings if is_owned or not name.startswith(OWNERS)}
             given |= asking if is_owned else {}
             given |= {"owner": bots_owner.id} if bots_owner else {}
-            self.accounts[name] = account
+            self.accounts[name] = self.callers[name] = account
             self.add_userbot(name, account, given | ({} if bot else gather(name)))
         # Where answers take longer, processes do not wait for them at their end.
         hasty = {"grace": 1} if any(blow.what in SLOW for blow in plan.blows) else {}
@@ -218,6 +234,19 @@ class World:
             for message in found.every(">"):
                 if message.subject.startswith(prefix):
                     yield message.subject, message.payload
+
+    def is_ready(self, edge: str) -> bool:
+        """Return whether its process has been ready."""
+        process = process_of(edge)
+        return self.log.has(process, f"{BUSINESS if process == BUSINESS else 'userbot'}.ready")
+
+    def sent(self, edge: str, random_id: int) -> int:
+        """Return the id that its account's message of this random id has, 0 if there is none."""
+        state, account, caller = self.telegram.state, self.accounts[edge].id, self.callers[edge].id
+        if account == caller:
+            return state.sent.get((account, random_id)) or 0
+        through = state.business.sent.get((caller, account, random_id))
+        return through.message_id if through else 0
 
     def nats_has(self, stream: str, consumer: str = "") -> bool:
         """Return whether NATS is up and has it."""
@@ -293,6 +322,7 @@ async def world(loop: SimulationLoop, chance: Random) -> AsyncIterator[World]:
         state = SandboxState(key=server_key(), clock=SystemClock())
         telegram = await stack.enter_async_context(Sandbox(state=state, host=TELEGRAM[0], port=TELEGRAM[1]))
         use_server(telegram.address, telegram.public_key_pem)
+        stack.enter_context(known_keys(telegram, chance))
         nats = NatsServer(Store(loop.wall_clock), *NATS, random=Random(chance.getrandbits(64)))
         rabbitmq = SimulatedRabbitMQ()
         await stack.enter_async_context(nats)
@@ -327,18 +357,3 @@ def _program(
 @cache
 def _settings(kind: type[Settings], **given: Any) -> Any:
     return kind.read(**{name: value for name, value in given.items() if name in kind.model_fields})
-
-
-def session_string(telegram: Sandbox, account: Account, chance: Random) -> str:
-    """Return a session that the server knows already: a key exchange takes longer than all else in a seed."""
-    key = AuthKey(chance.randbytes(256), chance.randbytes(8))
-    telegram.state.auth_keys[key.id] = key
-    telegram.state.logins[key.id] = account.id
-    packed = struct.pack(Storage.SESSION_STRING_FORMAT, 2, API_ID, False, key.key, account.id, account.bot)
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
-
-
-@cache
-def server_key() -> ServerKey:
-    """Return one for all seeds: only a key exchange would use it."""
-    return ServerKey.generate()

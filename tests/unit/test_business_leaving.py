@@ -69,6 +69,11 @@ async def is_erased(places: Places) -> bool:
     return kept is not None and kept.erased_at is not None
 
 
+async def has_left(places: Places) -> bool:
+    kept = await places.kept()
+    return kept is not None and kept.left
+
+
 async def disconnect(places: Places, fuse: Fuse) -> None:
     life = Life(places)
     await serve(places, life)
@@ -250,7 +255,7 @@ def test_a_day_later_what_has_come_late_is_erased_and_only_the_ignored_connectio
         assert life.closed == [PERSON]
         assert await places.marks.keys("") == []
         kept = await places.kept()
-        assert kept == Kept(connection_id="old", dc_id=2, date=kept.date, left=True)
+        assert kept == Kept(connection_id="old", dc_id=2, date=kept.date, left=True, left_at=kept.left_at)
         await life.asks("old", CHAT, 30, f"bot, {SECRET}")
         assert await places.stored() == NOTHING
         await life.connects(places.connection("old", is_enabled=False))  # the person removes it at last
@@ -309,12 +314,7 @@ def test_a_new_connection_after_that_begins_afresh_even_at_once(virtually) -> No
         life = Life(places)
         await serve(places, life)
         await life.tells_the_bot("/disconnect", 20)
-
-        async def has_left() -> bool:
-            kept = await places.kept()
-            return kept is not None and kept.left
-
-        await until(has_left)
+        await until(lambda: has_left(places))
         await life.connects(places.connection("new", made=timedelta(seconds=1)))
         kept = await places.kept()
         assert kept.answers
@@ -350,6 +350,33 @@ def test_who_comes_back_with_a_connection_that_is_learned_by_asking_begins_afres
         assert (kept.connection_id, kept.answers) == ("new", True)
         assert SECRET not in str([stored.value for stored in places.records._records.values()])
         assert f"{PERSON}.policy" not in (await places.stored())["records"]
+        await life.die()
+
+    run(virtually, story)
+
+
+@pytest.mark.parametrize("due", [False, True])
+def test_a_connection_from_before_the_order_that_is_heard_of_later_counts_no_more(virtually, due) -> None:
+    """The update about it was missed, and comes when the person has been told that all is erased, or just before."""
+
+    async def story(places: Places) -> None:
+        life = Life(places)
+        await serve(places, life)
+        await asyncio.sleep(10)
+        missed = places.connection("missed", made=timedelta(seconds=-5))
+        await life.tells_the_bot("/disconnect", 20)
+        await until(lambda: is_erased(places) if due else has_left(places))
+        await life.connects(missed)
+        await until(lambda: is_erased(places))
+        await life.asks("missed", CHAT, 30, f"bot, {SECRET}")
+        assert await places.stored() == NOTHING
+        kept = await places.kept()
+        assert kept
+        assert (kept.connection_id, kept.left) == ("missed", True)
+        await asyncio.sleep(2)
+        await life.connects(places.connection("new"))
+        await life.asks("new", CHAT, 40, f"bot, {SECRET}")
+        assert (await places.stored())["records"] == [f"{PERSON}.{CHAT}"]
         await life.die()
 
     run(virtually, story)
