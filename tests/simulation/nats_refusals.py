@@ -45,10 +45,16 @@ class NatsRefusals:
     blows: "Blows"
     _open: int = 0
     """How much is still to be set back."""
+    _restarted_at: float = 0.0
 
     @property
     def rests(self) -> bool:
-        return not self._open
+        """Whether all is set back, and the edges that were started again are ready."""
+        return not self._open and all(self._is_ready(edge) for edge in self.blows.world.accounts)
+
+    def _is_ready(self, edge: str) -> bool:
+        lines = (line for line in self.blows.world.log.lines if line["time"] >= self._restarted_at)
+        return any((line["process"], line["event"]) == (edge, "userbot.ready") for line in lines)
 
     def strike(self, what: str, whom: str, size: float) -> None:
         """`size` also decides by chance what exactly happens, so that it does in a smaller plan as well."""
@@ -111,6 +117,7 @@ class NatsRefusals:
         self._later(seconds, self._start_edges_again)
 
     def _start_edges_again(self) -> None:
+        self._restarted_at = self.blows.world.loop.time()
         for name in self.blows.world.accounts:
             self.blows.strike_one("process_stopped", name, DOWN)
 
