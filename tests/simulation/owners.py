@@ -209,7 +209,7 @@ class Owner:
         """Press a button below a bot's draft, which says what a reply to it would say."""
         shown = self._account.box.copy_of(draft.message)
         assert shown
-        self.world.telegram.press(self.me.id, self._account.id, draft.message.id, PRESSED[decision])
+        self.world.telegram.press(self.me.id, self._own_chat, draft.message.id, PRESSED[decision])
         act = Act(decision, None, self._now, shown.id, own_id=draft.message.id)
         self.acts.append(act)
         self._decided(draft, act)

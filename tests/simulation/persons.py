@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -10,20 +10,15 @@ from unittest.mock import patch
 
 from edge.business import kept, leaving
 from edge.sandbox.centres import MAIN
-from edge.sandbox.faults import Refusal
 from edge.sandbox.state import Account
 from edge.userbot.owner.phrases import disconnected
 from events import subjects
 from tests.promises.history import FOR_EVER, Absent, Disturbance, Stored
 from tests.promises.history import Act as ActLine
 from tests.promises.presence import LEFT, MUTED, REMOVED, UNKNOWN
-from tests.simulation.acts import Act
 from tests.simulation.nats.streams import Stream
-from tests.simulation.owners import LOOK, Owner, SeenDraft
+from tests.simulation.owners import LOOK, Owner
 
-PRESSES = 0.5
-"""How likely a decision is made with a button."""
-BUTTONS = {"approve": b"+", "reject": b"-"}
 MUTED_FOR = (1.0, 6.0)
 """Seconds without the right to answer; likewise:"""
 REMOVES = (1.5, 4.0)
@@ -211,21 +206,6 @@ class Person(Owner):
         self.absences[-1] = replace(self.absences[-1], **known)
 
     # --- what is different in the chat with the bot
-
-    def _decide(self, draft: SeenDraft, decision: str) -> None:
-        message = self._account.box.messages.get(draft.message.id)
-        if message and message.markup and decision in BUTTONS and self.chance.random() < PRESSES:
-            with suppress(Refusal):
-                self.world.telegram.press(self._account.id, self._own_chat, message.id, BUTTONS[decision])
-                draft.acts.append(self._pressed(decision, draft))
-        else:
-            super()._decide(draft, decision)
-
-    def _pressed(self, decision: str, draft: SeenDraft) -> Act:
-        """What is said to it is shown in place of the draft."""
-        act = Act(decision, None, self._now, draft.message.id, draft.questions, own_id=draft.message.id)
-        self.acts.append(act)
-        return act
 
     @property
     def _own_chat(self) -> int:
