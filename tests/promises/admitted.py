@@ -33,8 +33,10 @@ class Admitted:
 
     @cached_property
     def _taken_up(self) -> int:
-        """How many questions may have been counted."""
-        return sum(bool(self._part.book.asked.get((one.chat, one.message_id))) for one in self._part.asked)
+        """How many questions may have been counted: if a line went with its process, it shows when one comes again."""
+        book = self._part.book
+        messages = {(one.chat, one.message_id) for one in self._part.asked}
+        return len(messages & ({one for one in messages if book.asked.get(one)} | book.repeated - set(book.refused)))
 
     def wrongs(self) -> Iterator[str]:
         for question in self._part.asked:

@@ -70,10 +70,16 @@ class _Known:
 
     def _silence(self, request: Posted) -> Iterator[str]:
         """Nobody hears of a dead letter; of the rest its program does, unless its reply was given up."""
-        if request.expected != DEAD and request.request_id not in self._given_up and not self._is_lost(request):
+        if not self._is_dead(request) and request.request_id not in self._given_up and not self._is_lost(request):
             yield "lost"
         if request.expected != DROPPED and request.request_id in self._given_up and not self._was_returned(request):
             yield "given up, and its program was there"
+
+    def _is_dead(self, request: Posted) -> bool:
+        """Whether a dead letter is all that comes of it; without a program to hear of that, of any that is given up."""
+        if request.expected == DROPPED:
+            return request.request_id in self.dead and self._was_given_up(request)
+        return request.expected == DEAD
 
     def _letter(self, request: Posted, replies: Sequence[Replied]) -> Iterator[str]:
         """Whether there is a dead letter, and whether there should be."""

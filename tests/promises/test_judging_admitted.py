@@ -47,6 +47,8 @@ def test_all_chats_together_get_as_many_answers_as_the_day_has() -> None:
     taken_up = [Logged(USER, one.chat, one.message_id, "asked", one.asked_at) for one in questions[:2]]
     assert admitted(LIMITED, *questions, *taken_up).silence(questions[2]) == "day_limit"
     assert admitted(LIMITED, *questions, taken_up[0]).silence(questions[2]) == ""
+    again = replace(taken_up[1], effect="duplicate")  # the first line went with a killed process
+    assert admitted(LIMITED, *questions, taken_up[0], again).silence(questions[2]) == "day_limit"
     sent = [answer(one) for one in questions]
     assert not list(admitted(LIMITED, *questions, *sent[:2]).wrongs())
     assert list(admitted(LIMITED, *questions, *sent).wrongs()) == ["3 answers in all chats, 2 allowed"]

@@ -126,3 +126,10 @@ def test_a_stream_that_was_too_small_explains_a_failure_and_a_dead_letter() -> N
     small = Disturbance(TOO_SMALL, "REPLIES", 10.5, 11.0)
     assert faults([*without(ANSWER), replied(1, ""), dead(1), small]) == []
     assert faults([*GOOD, dead(1), small]) == []
+
+
+def test_a_dead_letter_is_an_outcome_of_what_was_given_up_and_has_no_program_to_hear_of_it() -> None:
+    given_up = Disturbance("given_up", QUEUE, 50.5, 50.5)
+    assert faults([*UNREAD, dead(5), given_up]) == []
+    assert any(wrong.startswith("lost: rabbitmq.a.5.0") for wrong in faults([*UNREAD, dead(5)]))
+    assert any(wrong.startswith("lost: rabbitmq.a.5.0") for wrong in faults([*UNREAD, given_up]))
