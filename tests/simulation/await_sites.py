@@ -50,12 +50,14 @@ WITHOUT = {
 LEAVING = """
 edge/userbot/driving/drivers.py Drivers.stop_others
 edge/userbot/driving/orders.py Orders._disconnect
+edge/userbot/intake/catch_up.py CatchUp.fetch
 edge/userbot/intake/intake.py Intake.receive_deletion
 edge/userbot/storage/chats.py Chats.erase
 edge/userbot/storage/chats.py Chats.erase.<locals>.remove
 edge/userbot/storage/chats.py Chats.remove
 edge/userbot/storage/index.py ChatIndex.erase
 edge/userbot/storage/unreadable.py UnreadableChats.forget_all
+events/jetstream/api.py purge_subject
 events/jetstream/log.py JetStreamLog.erase_account
 events/jetstream/records.py JetStreamRecords.remove
 events/jetstream/topology.py Topology.drop_edge
@@ -76,8 +78,13 @@ edge/userbot/telegram/pyrogram_repairs.py _cache_peers.<locals>.update_and_cache
 edge/userbot/telegram/pyrogram_repairs.py _ignore_session_file_errors.<locals>.fetch_or_warn
 """
 """What asks at a terminal, or awaits what SQLite does in place."""
+OF_COMMANDS = """
+events/jetstream/api.py write_problem
+events/jetstream/core_nats.py wake
+"""
+"""Of `timokha doctor` and `timokha deadletters`."""
 FUNCTIONS_WITHOUT = frozenset(
-    (IN_PLACE + ("" if HAS_BUSINESS else LEAVING) + ("" if HAS_LIVE_DRAFTS else OF_KURIGRAM)).splitlines()
+    (IN_PLACE + OF_COMMANDS + ("" if HAS_BUSINESS else LEAVING) + ("" if HAS_LIVE_DRAFTS else OF_KURIGRAM)).splitlines()
 )
 
 

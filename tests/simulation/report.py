@@ -46,6 +46,10 @@ class Report:
         """Yield the sites that no crash has met so far."""
         return (site for site in sites() if not self.hit[site])
 
+    def denied(self) -> list[Site]:
+        """Return where a process came to wait although nothing can, as `suspending.py` says."""
+        return sorted(set(self.reached) - set(sites()))
+
     def to_json(self, seconds: float) -> dict[str, object]:
         """Return all of it; `seconds`: how long it took."""
         missed = list(self.missed())
@@ -61,6 +65,7 @@ class Report:
             "sites_reached": sum(site in self.reached for site in sites()),
             "sites_hit": round(1 - len(missed) / len(sites()), 4),
             "sites_missed": _named(missed),
+            "sites_denied": _named(self.denied()),
             "crashes_by_site": {str(site): self.hit[site] for site in sites()},
         }
 

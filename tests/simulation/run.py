@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from events.errors import TransportUnreachable
+from events.rabbitmq.faults import Missing
 from tests.promises.history import Disturbance
 from tests.promises.jsonl import write
 from tests.promises.judgement import judge
@@ -41,6 +42,8 @@ OPENING = 6.0
 """Likewise until it opens the buckets that it has made sure of: in between it signs in."""
 AWAY = TransportUnreachable.__name__
 """What a process ends with by itself if a server is away when it starts."""
+MISSING = Missing.__name__
+"""What a worker ends with whose queue no bridge has declared yet."""
 LEADERLESS = "could not be opened: JetStream system temporarily unavailable"
 SHRUNK = 10
 """Failing seeds that are shrunk, unless SIM_SHRUNK says another number."""
@@ -72,7 +75,9 @@ def main() -> int:
     )
     for outcome in report.failed[: int(os.environ.get("SIM_SHRUNK") or SHRUNK)]:
         _shrink(outcome, output.parent)
-    return 1 if report.failed else 0
+    for site in report.denied():
+        print(f"a process came to wait at {site}, where none can, says suspending.py")
+    return 1 if report.failed or report.denied() else 0
 
 
 def outcomes(plans: Sequence[Plan]) -> Iterator[Outcome]:
@@ -121,7 +126,8 @@ def _is_end_by_fault(line: dict[str, object], played: Played) -> bool:
 
 def _is_lost_at_start(line: dict[str, object], played: Played) -> bool:
     end = float(str(line["time"]))
-    noted = [one for one in played.history.of(Disturbance) if one.whom == RABBITMQ.lower()]
+    whom = (RABBITMQ.lower(), *(("bridge",) if str(line["error"]).startswith(MISSING) else ()))
+    noted = [one for one in played.history.of(Disturbance) if one.whom in whom]
     before = [one["event"] for one in played.log if one["process"] == line["process"] and one["time"] <= end]
     is_starting = [event for event in before if event == STARTED or event.endswith(READY)][-1:] == [STARTED]
     return is_starting and any(one.touches(end - JUST, end) for one in noted)

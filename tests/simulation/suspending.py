@@ -9,6 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from edge.sandbox.business_types import HAS_BUSINESS
+from edge.userbot.telegram.client_differences import HAS_LIVE_DRAFTS
+
 AT_ONCE = {
     "asyncio.timeout": "sets a timer, which is no wait",
     "asyncio.timeout_at": "likewise",
@@ -28,6 +31,37 @@ AT_ONCE = {
     "_api.save_peers": "likewise",
 }
 """By the end of what is called, as it is written."""
+BUFFERED = """
+bridge/inbound.py InboundReplies._settle retry
+bridge/inbound.py _log_failure
+edge/userbot/driving/replies.py Replies._drop delivery.discard
+edge/userbot/driving/replies.py Replies._retry_later delivery.retry
+events/jetstream/client.py Client._process_err Client._process_op_err
+events/jetstream/subscription.py JetStreamDelivery.discard JetStreamDelivery._settle
+events/jetstream/subscription.py JetStreamDelivery.extend JetStreamDelivery._settle
+events/jetstream/subscription.py JetStreamDelivery.retry JetStreamDelivery._settle
+events/jetstream/subscription.py JetStreamSubscription.leave delivery.retry
+functions/generate/app.py send progress.publish
+functions/generate/decoding/drawing.py LiveText.__call__ LiveText._send
+functions/generate/engines/echo.py EchoEngine._write on_progress
+functions/worker/loop.py _renew delivery.extend
+"""
+"""What nats-py puts into its buffer, or leaves to a task: by file, function, and what it awaits (nothing: no call)."""
+NOT_HERE = """
+edge/userbot/storage/chats.py Chats.each_record take
+edge/userbot/storage/chats.py read take
+edge/userbot/telegram/updates.py Updates._handle Updates._remember
+edge/userbot/telegram/updates.py Updates._remember remember_peers
+events/rabbitmq/receiver.py Receiver._consume Receiver._channel.get_queue
+functions/generate/app.py main finish
+functions/generate/app.py open_engine opener
+"""
+"""Likewise what would wait with another engine or a session file, or asks nobody the way it is called."""
+WITH_KURIGRAM_ONLY = """
+edge/userbot/driving/orders.py Orders.carry_out Orders._disconnect
+edge/userbot/driving/performer.py Performer._think Performer._begins_live_draft
+"""
+"""Likewise what only Business connections and live drafts wait for."""
 Functions = Mapping[str, list[list[str]]]
 """By name: for each function of that name what it awaits, empty: something that no name says."""
 
@@ -39,7 +73,8 @@ def unsuspending(paths: Iterable[Path]) -> dict[Path, set[int]]:
     for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         lines = awaits[path] = defaultdict(list)
-        for names, awaited in _functions(tree):
+        for names, found in _functions(tree):
+            awaited = [(line, _marked(path, names[-1], called)) for line, called in found]
             for line, called in awaited:
                 lines[line].append(called)
             for name in names:
@@ -49,6 +84,25 @@ def unsuspending(paths: Iterable[Path]) -> dict[Path, set[int]]:
         path: {line for line, called in lines.items() if all(_is_at_once(one, never) for one in called)}
         for path, lines in awaits.items()
     }
+
+
+def awaits(path: Path) -> set[tuple[str, str]]:
+    """Return what is awaited in a file, as it is written, each with its function, a method's with its class."""
+    functions = _functions(ast.parse(path.read_text(encoding="utf-8")))
+    return {(names[-1], called) for names, found in functions for _, called in found}
+
+
+def _marked(path: Path, function: str, called: str) -> str:
+    """Return what is called, or something that is known to be at once in its stead."""
+    said = f"{function} {called}".rstrip()
+    known = (line.split(" ", 1) for line in at_once())
+    return next(iter(AT_ONCE)) if any(path.match(file) and what == said for file, what in known) else called
+
+
+def at_once() -> list[str]:
+    """Return what is known of single files, a line each."""
+    only = "" if HAS_BUSINESS and HAS_LIVE_DRAFTS else WITH_KURIGRAM_ONLY
+    return [line for line in (BUFFERED + NOT_HERE + only).splitlines() if line]
 
 
 def _never(functions: Functions) -> set[str]:

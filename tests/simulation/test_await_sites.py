@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.simulation.await_sites import IN_PLACE, LEAVING, OF_KURIGRAM, ROOT, site_of, sites
 from tests.simulation.plan import Plan, drawn
-from tests.simulation.suspending import AT_ONCE, unsuspending
+from tests.simulation.suspending import AT_ONCE, at_once, awaits, unsuspending
 
 SOURCE = """
 class Box:
@@ -43,6 +43,12 @@ def test_every_call_that_is_known_not_to_suspend_is_still_made() -> None:
         path.read_text(encoding="utf-8") for folder in ("edge", "events") for path in (ROOT / folder).rglob("*.py")
     ]
     assert [call for call in AT_ONCE if not any(f"{call}(" in text for text in texts)] == []
+
+
+def test_what_is_known_not_to_suspend_in_a_file_is_still_there() -> None:
+    for line in at_once():
+        file, function, *called = line.split(" ")
+        assert (function, "".join(called)) in awaits(ROOT / file), line
 
 
 def test_sites_are_where_the_product_waits() -> None:

@@ -55,3 +55,17 @@ def test_a_command_may_end_with_an_error() -> None:
 def test_a_traceback_is_a_breach() -> None:
     assert breaches(event="driver.fault", error="", traceback="KeyError(1)") == ["error: driver.fault  KeyError(1)"]
     assert breaches(event="driver.again", error="TimeoutError") == []
+
+
+def test_a_worker_that_starts_may_end_because_no_bridge_has_declared_its_queue_yet() -> None:
+    error = "Missing: RabbitMQ refused 'timokha.requests' (NOT_FOUND); it is retried"
+    started = {"time": 3.0, "process": "generate-rabbitmq", "event": "process.started"}
+    ended = {"time": 4.0, "process": "generate-rabbitmq", "event": "process.ended", "error": error}
+
+    def found(*noted: Disturbance) -> list[str]:
+        return breaches_of(Played(History(noted), Counter(), {}, [started, ended], "", 0, 1.0))
+
+    assert found(Disturbance("kill", "bridge", 2.0, 5.0)) == []
+    assert found(Disturbance("kill", "bridge", 1.0, 2.0)) != []
+    assert found(Disturbance("kill", "generate", 2.0, 5.0)) != []
+    assert found() != []
