@@ -164,7 +164,7 @@ docs: set-up-dev ## generate docs/settings.md, .env.example and docs/licences.md
 	@PYTHONPATH=. $(BIN)/python docs/licences.py
 
 .PHONY: recording
-recording: set-up ## run the demo and draw it: docs/demo.svg and docs/trace.svg
+recording: set-up-demo ## run the demo and draw it: docs/demo.svg and docs/trace.svg
 	@PYTHONPATH=. $(BIN)/python docs/recording.py
 
 .PHONY: up
