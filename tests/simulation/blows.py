@@ -9,6 +9,7 @@ from events.jetstream.connection import PUBLISH_TIMEOUT
 from events.transport import Channel
 from tests.promises.history import FOR_EVER, Disturbance, Flood
 from tests.simulation import before
+from tests.simulation.backups import Backups
 from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.bugs import Bugs
 from tests.simulation.connections import PROCESS as BUSINESS
@@ -17,6 +18,7 @@ from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.group_blows import GroupBlows
 from tests.simulation.models import Models
+from tests.simulation.nats.streams import Stream
 from tests.simulation.nats_refusals import NatsRefusals
 from tests.simulation.plan import Blow
 from tests.simulation.rabbit_faults import RabbitFaults
@@ -36,6 +38,8 @@ TIMES = 4
 """How often, at most, something is lost, doubled or refused."""
 CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge", "bridge-in": "bridge", BUSINESS: BUSINESS}
 """What the processes call themselves at NATS."""
+
+Family = Stops | Bugs | Models | NatsRefusals | RabbitFaults | WorkerFaults | ForeignFaults | Backups
 
 
 @dataclass
@@ -64,8 +68,9 @@ class Blows:
         self.telegram = TelegramBlows(self.world, self.chance, self.note, self._note_flood)
         self.bugs.note = self.workers.note = self.models.note = self.note
         self.refusals, self.at_rabbitmq = NatsRefusals(self), RabbitFaults(self)
-        self.foreign = ForeignFaults(self)
-        self.rare: dict[str, Stops | Bugs | Models | NatsRefusals | RabbitFaults | WorkerFaults | ForeignFaults] = {
+        self.foreign, self.backups = ForeignFaults(self), Backups(self)
+        self.rare: dict[str, Family] = {
+            "backup": self.backups,
             "foreign": self.foreign,
             "stop": Stops(self),
             "bug": self.bugs,
@@ -158,6 +163,16 @@ class Blows:
         self._note_emptied()
         self.world.empty_nats(self._look_for_watermarks)
 
+    def restore(self, streams: dict[str, Stream], restored: Callable[[], None]) -> None:
+        """Let NATS come back with an older store; `restored` is called then. The judge takes it for an emptied one."""
+        self._note_emptied()
+
+        def look() -> None:
+            restored()
+            self._look_for_watermarks()
+
+        self.world.empty_nats(look, streams)
+
     def _stream_deleted(self, _: str, __: float) -> None:
         stream = self.chance.choice([subjects.stream(channel) for channel in Channel])
         if self.world.nats_has(stream):
@@ -195,8 +210,8 @@ class Blows:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether an emptied store has not been taken up yet."""
-        return any(ended == FOR_EVER for _, ended in self._emptied.values())
+        """Whether an emptied store has not been taken up yet, or a backup has not been restored."""
+        return self.backups.pending > 0 or any(ended == FOR_EVER for _, ended in self._emptied.values())
 
     def disturbances(self) -> list[Disturbance]:
         """All of them; they may still go on."""

@@ -1,12 +1,14 @@
 """Which blows a plan has that lead where others seldom do. Each family has chances of its own.
 
-`stops.py`, `nats_refusals.py`, `models.py`, `bugs.py`, `rabbit_faults.py` and `worker_faults.py` strike them.
+`stops.py`, `nats_refusals.py`, `models.py`, `bugs.py`, `backups.py`, `rabbit_faults.py` and `worker_faults.py` strike
+them.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from tests.simulation.connections import edges_of
 from tests.simulation.plan import SAID_UNTIL, Blow, Plan
 
 
@@ -15,6 +17,7 @@ class Family:
     """`kinds`, and how often, compared with each other. `share`: of the seeds that have such blows, `count` of them.
 
     `outward`: kinds where requests go to workers on RabbitMQ; `inward`: where another program asks over it.
+    `plain`: only where there is no RabbitMQ, nor a group, nor a bot that persons have connected.
     """
 
     name: str
@@ -23,10 +26,11 @@ class Family:
     kinds: Mapping[str, int]
     outward: Mapping[str, int] = field(default_factory=dict)
     inward: Mapping[str, int] = field(default_factory=dict)
+    plain: bool = False
 
     def drawn(self, plan: Plan) -> Iterator[Blow]:
         chance = Random(f"{self.name} blows {plan.seed}")
-        if chance.random() >= self.share:
+        if chance.random() >= self.share or (self.plain and not _is_plain(plan)):
             return
         kinds = {**self.kinds, **(self.outward if plan.rabbitmq else {}), **(self.inward if plan.codec else {})}
         if not kinds:
@@ -70,8 +74,13 @@ FAMILIES = (
         },
         inward={"aimed": 5, "stopping": 3, "stopping_anew": 3, "given_up": 3, "reshaped": 3, "made_anew": 4},
     ),
+    Family("backup", share=0.2, count=(1, 1), kinds={"running": 1, "stopped": 1}, plain=True),
     Family("worker", share=0.6, count=(1, 3), kinds={}, outward={"stuck": 2, "quick": 3}),
 )
+
+
+def _is_plain(plan: Plan) -> bool:
+    return not (plan.rabbitmq or plan.codec or plan.group or edges_of(plan.seed))
 
 
 def with_rare_blows(plan: Plan) -> Plan:

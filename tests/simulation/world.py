@@ -34,6 +34,7 @@ from tests.simulation.log import STARTED, Log
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.nats.server import NatsServer
 from tests.simulation.nats.store import Store
+from tests.simulation.nats.streams import Stream
 from tests.simulation.plan import COMMAND, Plan
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.rabbitmq.server import SimulatedRabbitMQ
@@ -263,13 +264,13 @@ class World:
             await asyncio.sleep(down)
             await self.nats.start()
 
-    def empty_nats(self, emptied: Callable[[], None]) -> None:
-        """Let it lose all that it has stored, once it is up; `emptied` is called then."""
-        self._do(self._empty_nats(emptied))
+    def empty_nats(self, emptied: Callable[[], None], streams: dict[str, Stream] | None = None) -> None:
+        """Let it lose all that it has stored, once it is up; `emptied` is called then. `streams`: what it has then."""
+        self._do(self._empty_nats(emptied, streams or {}))
 
-    async def _empty_nats(self, emptied: Callable[[], None]) -> None:
+    async def _empty_nats(self, emptied: Callable[[], None], streams: dict[str, Stream]) -> None:
         async with self._nats_lock:
-            await self.nats.empty()
+            await self.nats.empty(streams)
         self.nats_emptied_at = self.loop.time()
         emptied()
 

@@ -17,6 +17,7 @@ from tests.simulation.nats.connection import Connection, Subscription
 from tests.simulation.nats.faults import Faults
 from tests.simulation.nats.jetstream import JetStream
 from tests.simulation.nats.store import Store
+from tests.simulation.nats.streams import Stream
 from tests.simulation.nats.subjects import SubjectTree
 
 VERSION = "2.15.1"
@@ -87,10 +88,11 @@ class NatsServer:
         for failure in self._failures:
             raise failure
 
-    async def empty(self) -> None:
-        """Come back with nothing stored."""
+    async def empty(self, streams: dict[str, Stream] | None = None) -> None:
+        """Come back with nothing stored, or only these streams."""
         await self.kill()
         self.store.streams.clear()
+        self.store.streams.update(streams or {})
         await self.start()
 
     async def __aenter__(self) -> Self:
