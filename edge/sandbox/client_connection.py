@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edge.sandbox import rpc
@@ -160,6 +161,8 @@ class ClientConnection:
             self.drop()
         elif isinstance(result, Press):
             self._reply_later(message_id, result)
+        elif late := self._connections.faults.rare.lateness(call.user_id, method_name(unwrapped.query)):
+            asyncio.get_running_loop().call_later(late, self._reply_if_there, message_id, result)
         else:
             self._reply(message_id, result)
         self._connections.deliver(call.pushes, origin=self)
@@ -175,14 +178,13 @@ class ClientConnection:
 
     def _reply_later(self, message_id: int, press: Press) -> None:
         """Reply when the bot has answered, or did not in time."""
-
-        def reply(answer: TLObject) -> None:
-            if not self._writer.is_closing():
-                self._reply(message_id, answer)
-
-        press.on_answer = reply
+        press.on_answer = partial(self._reply_if_there, message_id)
         too_late = types.RpcError(error_code=400, error_message="BOT_RESPONSE_TIMEOUT")
         asyncio.get_running_loop().call_later(self._connections.faults.bot_patience, press.settle, too_late)
+
+    def _reply_if_there(self, message_id: int, result: Result) -> None:
+        if not self._writer.is_closing():
+            self._reply(message_id, result)
 
     def _reply(self, message_id: int, result: Result) -> None:
         self._send(rpc_result(message_id, result, gzip=self._connections.faults.packs), REPLY)

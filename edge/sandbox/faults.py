@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from edge.sandbox.rare_faults import RareFaults
 from events.runtime.clock import Clock
 
 Key = TypeVar("Key")
@@ -67,10 +68,12 @@ class Faults:
     does; False: it is accepted.
     `on_struck`: called with the user and `answer_lost` or `bad_messages` when such a fault occurs.
     `bot_patience`: seconds until a press of a button fails with BOT_RESPONSE_TIMEOUT.
+    `rare`: more of them.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.rare = RareFaults()
         self.on_struck: Callable[[int, str], object] = lambda _user_id, _what: None
         self.unknown_reply: str | None = "REPLY_MESSAGE_ID_INVALID"
         self.checks_clock = True

@@ -118,6 +118,8 @@ def _addressee(call: Call, peer: TLObject) -> Peer:
 def _checked(call: Call, text: str, formatting: Objects | None) -> tuple[str, Objects | None]:
     """Return the text and entities as Telegram keeps them: trimmed, at the start only if there are no entities."""
     formatting = entities.checked(text, formatting)
+    if formatting and call.faults.rare.refuses_styles(call.me.id):
+        raise Refusal(400, "ENTITY_BOUNDS_INVALID")
     text = text.rstrip() if formatting else text.strip()
     if not text:
         raise Refusal(400, "MESSAGE_EMPTY")

@@ -28,6 +28,8 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
         return types.updates.DifferenceSlice(
             **_parts(call, []), intermediate_state=state_of(call, query.pts, query.qts)
         )
+    if behind := call.faults.rare.changes_behind(call.me.id):
+        return _difference_from_behind(call, query, max(1, box.pts - behind))
     missed, by_qts = box.since(query.pts), box.since_qts(query.qts)
     channels = _changed_channels(call, query.date) if call.faults.names_channels else []
     if not missed and not by_qts and not channels:
@@ -41,6 +43,12 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
     parts["other_updates"] += [types.UpdateChannelTooLong(channel_id=bare_id(group.id)) for group in channels]
     parts["chats"] += render_groups.chats(call.state, call.me, [group.id for group in channels])
     return types.updates.Difference(**parts, state=state_of(call))
+
+
+def _difference_from_behind(call: Call, query: functions.updates.GetDifference, pts: int) -> TLObject:
+    """Return what the answer was when the account was at `pts`, which may be before the query's."""
+    missed = [event for event in call.me.box.since(query.pts) if event.pts <= pts]
+    return types.updates.Difference(**_parts(call, missed), state=state_of(call, pts, query.qts))
 
 
 def state_of(call: Call, pts: int | None = None, qts: int | None = None) -> types.updates.State:

@@ -17,6 +17,7 @@ from tests.simulation.connections import process_of
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.group_blows import GroupBlows
+from tests.simulation.late_faults import LateFaults
 from tests.simulation.models import Models
 from tests.simulation.nats.streams import Stream
 from tests.simulation.nats_refusals import NatsRefusals
@@ -39,7 +40,7 @@ TIMES = 4
 CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge", "bridge-in": "bridge", BUSINESS: BUSINESS}
 """What the processes call themselves at NATS."""
 
-Family = Stops | Bugs | Models | NatsRefusals | RabbitFaults | WorkerFaults | ForeignFaults | Backups
+Family = Stops | Bugs | Models | NatsRefusals | RabbitFaults | WorkerFaults | ForeignFaults | Backups | LateFaults
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Blows:
         self.foreign, self.backups = ForeignFaults(self), Backups(self)
         self.rare: dict[str, Family] = {
             "backup": self.backups,
+            "late": LateFaults(self),
             "foreign": self.foreign,
             "stop": Stops(self),
             "bug": self.bugs,

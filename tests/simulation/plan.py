@@ -207,6 +207,7 @@ def drawn(seed: int) -> Plan:
     from tests.simulation.leaving import with_persons
     from tests.simulation.owning import with_owner
     from tests.simulation.rare_blows import with_rare_blows
+    from tests.simulation.styling import with_styles
     from tests.simulation.voting import with_votes
 
     chance = Random(f"plan {seed}")
@@ -227,7 +228,7 @@ def drawn(seed: int) -> Plan:
     at_brokers = broker_blows.drawn(seed, SAID_UNTIL, rabbitmq=plan.rabbitmq, program=bool(plan.codec))
     plan = replace(plan, blows=(*plan.blows, *(Blow(*one) for one in at_brokers)))
     plan = with_votes(_with_version_before(with_group(plan), Random(f"updates {seed}")))
-    return with_persons(with_owner(with_rare_blows(with_both_ways(plan))))
+    return with_styles(with_persons(with_owner(with_rare_blows(with_both_ways(plan)))))
 
 
 def _with_version_before(plan: Plan, chance: Random) -> Plan:

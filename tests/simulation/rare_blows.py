@@ -1,7 +1,7 @@
 """Which blows a plan has that lead where others seldom do. Each family has chances of its own.
 
-`stops.py`, `nats_refusals.py`, `models.py`, `bugs.py`, `backups.py`, `rabbit_faults.py` and `worker_faults.py` strike
-them.
+`stops.py`, `nats_refusals.py`, `models.py`, `bugs.py`, `backups.py`, `rabbit_faults.py`, `worker_faults.py` and
+`late_faults.py` strike them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -75,6 +75,12 @@ FAMILIES = (
         inward={"aimed": 5, "stopping": 3, "stopping_anew": 3, "given_up": 3, "reshaped": 3, "made_anew": 4},
     ),
     Family("backup", share=0.2, count=(1, 1), kinds={"running": 1, "stopped": 1}, plain=True),
+    Family(
+        "late",
+        share=0.1,
+        count=(2, 4),
+        kinds={"forgotten": 3, "gone_back": 3, "ends_early": 3, "nothing": 2, "unknown": 3, "typing": 4},
+    ),
     Family("worker", share=0.6, count=(1, 3), kinds={}, outward={"stuck": 2, "quick": 3}),
 )
 

@@ -92,6 +92,10 @@ class TelegramBlows:
         code, method = self.chance.choice(NOT_TAKEN), self.chance.choice(METHODS)
         self.world.telegram.faults.notify_bad_message(self._caller(whom), code, method=method)
 
+    def styles_refused(self, whom: str, size: float) -> None:
+        """Messages with formatting are, which come without it then."""
+        self.world.telegram.faults.rare.refuse_styles(self._caller(whom), times=1 + int(size * TIMES))
+
     def _caller(self, whom: str) -> int:
         return self.world.callers[whom].id
 

@@ -16,11 +16,12 @@ from edge.userbot.chat import own_messages
 from tests.promises.history import Asked, Update
 from tests.promises.jsonl import read
 from tests.promises.linearizable import OK
-from tests.simulation import both_ways, connections, edge_blows, grouping, leaving, rare_blows
+from tests.simulation import both_ways, connections, edge_blows, grouping, leaving, rare_blows, styling
 from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.grouping import FORUM, PLAIN
+from tests.simulation.late_faults import LateFaults
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
 from tests.simulation.model_server import SPOILT
 from tests.simulation.models import Models
@@ -245,7 +246,7 @@ def test_a_plan_survives_its_way_through_a_file() -> None:
 def test_a_plan_has_users_questions_and_faults() -> None:
     for plan in (drawn(seed) for seed in range(1, 200)):
         assert plan.users >= 3
-        assert sum(saying.what in ("question", "piece") for saying in plan.sayings) >= 12
+        assert sum(saying.what in ("question", "formatted", "piece") for saying in plan.sayings) >= 12
         assert len(plan.blows) >= 6
 
 
@@ -275,6 +276,16 @@ def test_some_bridges_work_both_ways_and_other_plans_are_as_without(monkeypatch:
     assert [drawn(plan.seed) for plan in plans if not plan.both] == [plan for plan in plans if not plan.both]
 
 
+def test_some_ask_with_formatting_and_other_plans_are_as_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = [drawn(seed) for seed in range(1, 300)]
+    monkeypatch.setattr(styling, "SHARE", 0)
+    without = {plan.seed: drawn(plan.seed) for plan in plans}
+    styled = [plan for plan in plans if plan != without[plan.seed]]
+    assert 8 <= len(styled) <= 30
+    assert not any(one.what == "question" for plan in styled for one in plan.sayings)
+    assert all(any(one.what == "telegram_styles_refused" for one in plan.blows) for plan in styled)
+
+
 RARE = {
     "stop": Stops,
     "refused": NatsRefusals,
@@ -282,6 +293,7 @@ RARE = {
     "bug": Bugs,
     "rabbit": RabbitFaults,
     "worker": WorkerFaults,
+    "late": LateFaults,
 }
 
 
