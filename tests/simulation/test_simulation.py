@@ -17,6 +17,7 @@ from tests.promises.history import Asked, Update
 from tests.promises.jsonl import read
 from tests.promises.linearizable import OK
 from tests.simulation import both_ways, connections, edge_blows, grouping, leaving, rare_blows, styling
+from tests.simulation.backups import Backups
 from tests.simulation.bugs import Bugs
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.foreign_faults import ForeignFaults
@@ -294,6 +295,7 @@ RARE = {
     "rabbit": RabbitFaults,
     "worker": WorkerFaults,
     "late": LateFaults,
+    "backup": Backups,
 }
 
 
