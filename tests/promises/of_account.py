@@ -25,6 +25,7 @@ from tests.promises.history import (
     Skipped,
     Spoilt,
     Stored,
+    Update,
 )
 from tests.promises.logbook import logbook
 from tests.promises.outcomes import outcomes, thoughts
@@ -56,6 +57,7 @@ class OfAccount:
         requests = (one.request_id for one in history.of(Acknowledged) if one.channel == REQUESTS)
         self.published = {request_id.rpartition(".")[0] for request_id in requests}
         self.longest_flood = max((one.seconds for one in history.of(Flood) if one.account in ("", name)), default=0.0)
+        self.updates = history.of(Update)
         self._sent: dict[str, list[Sent]] = defaultdict(list)
         for one in sorted((one for one in history.of(Sent) if one.account == name), key=lambda one: one.id):
             self._sent[one.chat].append(one)

@@ -12,6 +12,7 @@ from tests.promises.owners_acts import FLOODED, WHOLE_SECONDS, concerns, holds_a
 from tests.promises.pieces import Pieces
 from tests.promises.skips import RECALL, TOO_SMALL, WITHDRAW
 from tests.promises.texts import FAILURES, NO_SUCH_CHAT
+from tests.promises.unheard import unheard_at
 
 SOON = 2.0
 """Seconds in which what is being sent arrives."""
@@ -49,7 +50,8 @@ class Owned:
         if never_asked:
             kind = "day_limit" if counted >= self._account.limit else self._admitted.silence(question)
             return (kind, question.asked_at) if kind else None
-        return self._expired(question) or self._joined(question) or self._deleted_with(question)
+        kinds = (self._expired, self._expired_unheard, self._joined, self._deleted_with)
+        return next((found for kind in kinds if (found := kind(question))), None)
 
     def _has_worked(self, kind: str, act: Act, question: Asked, unlogged: bool) -> bool:
         if kind in AT_ONCE or (kind == "rejected" and act.said.startswith(REJECTED)):
@@ -71,7 +73,9 @@ class Owned:
 
     def _taken_up_at(self, question: Asked) -> float:
         """When; after a gap in the updates it was in another order than that of the messages."""
-        return min(self._book.asked.get((question.chat, question.message_id), ()), default=question.asked_at)
+        key = question.chat, question.message_id
+        collected, _ = self._book.collected.get(key, (question.asked_at, ""))
+        return min(self._book.asked.get(key, ()), default=collected)
 
     def _place(self, question: Asked) -> tuple[float, int]:
         return self._taken_up_at(question), question.message_id
@@ -104,6 +108,21 @@ class Owned:
             return None
         since = max([draft.seen_at for draft in seen], default=question.asked_at)
         return "expired", since + self._settings.approve_for + NOTICED
+
+    def _expired_unheard(self, question: Asked) -> tuple[str, float] | None:
+        """It did while Telegram took no draft, and its process was killed before its store said that it knows."""
+        last = self._last_joined(question)
+        drafts = [one for one in self._part.drafts if {question.name, last.name} & {*one.questions}]
+        may_expire = question.chat in self._account.approving and self._account.expired == "drop"
+        if drafts or not may_expire or self._settled_as(question):
+            return None
+        since = self._taken_up_at(last) + self._settings.approve_for
+        died_at = unheard_at(last, self._part, since)
+        return None if died_at is None else ("expired", died_at)
+
+    def _last_joined(self, question: Asked) -> Asked:
+        follower = self._follower(question)
+        return self._last_joined(follower) if follower else question
 
     def _joined(self, question: Asked) -> tuple[str, float] | None:
         """It failed together with a later one."""

@@ -23,6 +23,7 @@ from tests.promises.history import (
     Sent,
     Settings,
     Settled,
+    Update,
 )
 from tests.promises.judgement import judge
 from tests.promises.of_account import OfAccount
@@ -315,6 +316,44 @@ def test_a_burst_joins_the_question_whose_draft_waits(make_owned) -> None:
     assert explained(*log)[0] == "expired"
     assert explained(*log[:2]) is None
     assert explained(*log, approving=()) is None
+
+
+def test_a_burst_that_was_fetched_late_joins_the_question_although_it_was_written_before_that_was_taken_up(
+    make_owned,
+) -> None:
+    question, piece = a_question(5, 100), replace(a_question(6, 101), is_piece=True)
+    log = [Logged(USER, ANNA, 5, "asked", 110.1), Logged(USER, ANNA, 6, "collecting", 110.2), *settled(6, "expired")]
+
+    def explained(*log) -> tuple | None:
+        owned = make_owned([question, piece], log=log, approving=[ANNA])
+        return owned.explain(question, never_asked=False, counted=0)
+
+    assert explained(*log)[0] == "expired"
+    assert explained(replace(log[0], at=110.3), *log[1:]) is None
+
+
+def test_what_has_expired_unseen_is_not_logged_by_a_process_that_is_killed_at_that_moment(make_owned) -> None:
+    question, chat = a_question(5, 100), "1.2 in bucket 1"
+    change, kill = Update(chat, 3, "unknown", began=108), Disturbance("kill", USER, 109, 112, USER)
+
+    def explained(*noted, **known) -> tuple | None:
+        owned = make_owned([question], noted=noted, **{"approving": [ANNA]} | known)
+        return owned.explain(question, never_asked=False, counted=0)
+
+    assert explained(change, kill) == ("expired", 109)
+    for noted in (
+        (change,),
+        (kill,),
+        (replace(change, result="ok"), kill),
+        (replace(change, key="1.3 in bucket 1"), kill),
+        (replace(change, began=104), kill),  # nothing can have expired by then
+        (change, replace(kill, began=130, ended=131)),
+        (change, replace(kill, account=BOT)),
+    ):
+        assert explained(*noted) is None
+    assert explained(change, kill, approving=()) is None
+    assert explained(change, kill, kind=BOT) is None  # it is sent when it expires
+    assert explained(change, kill, log=settled(5, "answered")) is None
 
 
 def test_a_bot_that_was_not_told_what_it_has_sent_may_leave_a_draft() -> None:
