@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from edge.userbot.chat.admission import day_of
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.policy import FOR_EVER, Policy, answers_of, deny
-from edge.userbot.chat.transitions import Effect
+from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
 from edge.userbot.people import People, Person
 from edge.userbot.quiet_hours import QuietHours
@@ -110,6 +110,26 @@ async def test_what_is_not_answered_takes_no_place_in_the_day_of_all(places) -> 
     assert await says(edge, "Тимоха, ещё", 2) == Effect.IGNORED_BUSY
     assert await says(edge, "Тимоха, раз", 1, chat="3") == Effect.REFUSED_PERSON
     assert await counted(edge) == 1
+
+
+async def test_what_was_to_be_ignored_takes_its_place_in_that_day_if_the_chat_is_free_by_then(
+    places, monkeypatch
+) -> None:
+    """Between the look at the record and its change the question before it is over."""
+    edge = places.edge(max_answers_per_day_for_all=2)
+    assert await says(edge, "Тимоха, раз", 1) == Effect.ASKED
+    load = edge.ports.chats.load
+
+    async def then_over(chat: str):
+        record = await load(chat)
+        await edge.ports.chats.change(chat, lambda now: Decision(now.having(current=None), Effect.SILENT))
+        return record
+
+    monkeypatch.setattr(edge.ports.chats, "load", then_over)
+    assert await says(edge, "Тимоха, два", 2) == Effect.ASKED
+    monkeypatch.setattr(edge.ports.chats, "load", load)
+    assert await counted(edge) == 2
+    assert await says(edge, "Тимоха, раз", 1, chat="3") == Effect.DAY_LIMIT_FOR_ALL
 
 
 async def test_without_that_limit_no_policy_is_ever_written(places) -> None:

@@ -1,6 +1,7 @@
 """Take messages, live or fetched, into the chat records, each once."""
 
 from collections.abc import Awaitable, Callable, Set
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -33,7 +34,7 @@ from edge.userbot.driving.dropped import report_dropped
 from edge.userbot.driving.owners_record import change_owners_record
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
-from edge.userbot.intake.lookups import Lookups
+from edge.userbot.intake.lookups import Lookups, NotCountedError, check_counted
 from edge.userbot.intake.storing import store_with_retries
 from edge.userbot.people import Person
 from edge.userbot.rules import Rules
@@ -227,8 +228,17 @@ class Intake:
         rules = await self._lookups.with_policy(self._rules_for(message.sender))
         message = await self._lookups.with_first_writer(self._in_local_time(message), rules)
         message = await self._marked_if_answered(message, rules)
-        rules = await self._lookups.with_place(message, rules)
-        return await change(message.chat, lambda record: decide(record, message, rules, self._clock.now()))
+        if change is _change_nothing:
+            return await change(message.chat, lambda record: decide(record, message, rules, self._clock.now()))
+        while True:
+            rules = await self._lookups.with_place(message, rules)
+            with suppress(NotCountedError):  # then the record is another one by now
+                return await change(message.chat, partial(self._decide_counted, decide, message, rules))
+
+    def _decide_counted(self, decide: Decide, message: Incoming, rules: Rules, record: ChatRecord) -> Decision:
+        decision = decide(record, message, rules, self._clock.now())
+        check_counted(decision.effect, message, rules)
+        return decision
 
     def _in_local_time(self, message: Incoming) -> Incoming:
         """Return `message` with its date by this machine's clock, by which its age is measured."""

@@ -27,6 +27,10 @@ COUNTED = {Effect.ASKED, Effect.QUEUED, Effect.JOINED, Effect.COLLECTING, Effect
 log = structlog.get_logger(__name__)
 
 
+class NotCountedError(Exception):
+    """A record has changed since it was looked at: now the answer is one of the day's in all chats."""
+
+
 class Lookups:
     """`wake`: have a chat's record looked at. Every method raises TransportError while the store is away."""
 
@@ -108,6 +112,13 @@ class Lookups:
         except UnreadableRecord:
             policy = await store.load()
         return replace(rules, policy=policy)
+
+
+def check_counted(effect: Effect, message: Incoming, rules: Rules) -> None:
+    """Raise NotCountedError if `effect` takes one of the day's answers in all chats, and `message` has none of them."""
+    counts = rules.max_answers_per_day_for_all and effect in COUNTED
+    if counts and str(message.request_id) not in rules.policy.counted:
+        raise NotCountedError
 
 
 def _asks_who_wrote_first(rules: Rules) -> bool:
