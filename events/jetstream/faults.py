@@ -112,6 +112,10 @@ def _classify_answer(error: js.APIError) -> Diagnosis:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, js.BucketNotFoundError):
+        return "bucket not found"
+    if isinstance(error, js.APIError) and not getattr(error, "description", None):
+        return type(error).__name__  # its own text lists what it has not
     try:
         return str(error) or type(error).__name__
     except TypeError:  # the text of one of nats-py's errors depends on what it was made with

@@ -1,5 +1,6 @@
 """Retry with growing pauses and jitter, on a given clock with a given source of randomness."""
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,9 @@ from typing import TypeVar
 from events.runtime.clock import Clock
 
 T = TypeVar("T")
+
+LONGEST = 1 / 3
+"""The most of its patience that a call loses by one attempt and its pause: it may be the process that stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,12 @@ class Retrying:
 
         Give up after `attempts` attempts or `patience`. `failed` is called with each error and the pause after it.
         """
-        end = None if patience is None else self.clock.monotonic() + patience.total_seconds()
-        pauses = self.pauses(backoff)
+        pauses, left = self.pauses(backoff), _Patience(self.clock, patience)
         while True:
             try:
                 return await ask()
             except Exception as error:
-                over = pauses.failures + 1 == attempts or (end is not None and self.clock.monotonic() >= end)
-                if over or not passing(error):
+                if pauses.failures + 1 == attempts or left.is_over() or not passing(error):
                     raise
                 pause = pauses.next(error)
                 failed(error, pause)
@@ -61,6 +63,23 @@ class Retrying:
     def pauses(self, backoff: Backoff = Backoff()) -> "Pauses":
         """Return the pauses for a loop that does its own retries."""
         return Pauses(backoff, self.random)
+
+
+class _Patience:
+    """What is left of a call's patience, without the time for which its process was stopped, e.g. with a laptop."""
+
+    def __init__(self, clock: Clock, patience: timedelta | None) -> None:
+        self._clock = clock
+        self._left = math.inf if patience is None else patience.total_seconds()
+        self._longest = self._left * LONGEST
+        self._since = clock.monotonic()
+
+    def is_over(self) -> bool:
+        """Count what has passed since the last attempt failed."""
+        now = self._clock.monotonic()
+        self._left -= min(now - self._since, self._longest)
+        self._since = now
+        return self._left <= 0
 
 
 class Pauses:

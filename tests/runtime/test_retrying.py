@@ -67,6 +67,17 @@ async def test_patience_ends() -> None:
     assert 10 <= clock.monotonic() < 60
 
 
+async def test_the_time_for_which_the_process_was_stopped_is_not_taken_for_a_failure_that_lasts() -> None:
+    clock, patience = ManualClock(), timedelta(seconds=9)
+    passes = failing(2)
+
+    async def ask() -> str:
+        await clock.sleep(timedelta(seconds=100 if not clock.slept else 0))  # stopped in the first attempt
+        return await passes()
+
+    assert await Retrying(clock, Random(1))(ask, passing=is_os_error, patience=patience) == "done"
+
+
 async def test_an_error_that_names_its_wait_gets_it() -> None:
     clock = ManualClock()
     await Retrying(clock, Random(1))(failing(2, Waits), passing=lambda error: isinstance(error, Waits))

@@ -38,8 +38,6 @@ JUST = 1.0
 RABBITMQ = "RabbitMQ"
 """What an error that it was the cause of has in its text, and whom a disturbance concerned, in small letters."""
 READY = ".ready"
-OPENING = 6.0
-"""Likewise until it opens the buckets that it has made sure of: in between it signs in."""
 AWAY = TransportUnreachable.__name__
 """What a process ends with by itself if a server is away when it starts."""
 MISSING = Missing.__name__
@@ -110,27 +108,37 @@ def _is_bug(line: dict[str, object]) -> bool:
 def _is_end_by_fault(line: dict[str, object], played: Played) -> bool:
     """Return whether a process that runs on has ended with an error.
 
-    It may if a server was away when it started, or lost a stream while it made sure of all it needs, or if RabbitMQ was
-    out of order before it was ready. The version before did not wait for a leader when it opened its buckets.
+    It may if a server was away when it started, or lost a stream before it was ready, or if RabbitMQ was out of order
+    before that. The version before did not wait for a leader when it opened its buckets.
     """
     if line["event"] != "process.ended" or line["process"] == COMMAND or not line["error"]:
         return False
     if RABBITMQ in str(line["error"]) and _is_lost_at_start(line, played):
         return False
-    lost = [one.began for one in played.history.of(Disturbance) if one.what in ("deleted_stream", "emptied")]
-    within = OPENING if "could not be opened" in str(line["error"]) else JUST
-    just_lost = any(0 <= float(str(line["time"])) - at < within for at in lost)
     leaderless = bool(line.get("is_before")) and str(line["error"]).endswith(LEADERLESS)
-    return not (str(line["error"]).startswith(AWAY) or just_lost or leaderless)
+    return not (str(line["error"]).startswith(AWAY) or _has_just_lost(line, played) or leaderless)
 
 
 def _is_lost_at_start(line: dict[str, object], played: Played) -> bool:
     end = float(str(line["time"]))
     whom = (RABBITMQ.lower(), *(("bridge",) if str(line["error"]).startswith(MISSING) else ()))
     noted = [one for one in played.history.of(Disturbance) if one.whom in whom]
-    before = [one["event"] for one in played.log if one["process"] == line["process"] and one["time"] <= end]
-    is_starting = [event for event in before if event == STARTED or event.endswith(READY)][-1:] == [STARTED]
-    return is_starting and any(one.touches(end - JUST, end) for one in noted)
+    return _starting_since(line, played) is not None and any(one.touches(end - JUST, end) for one in noted)
+
+
+def _has_just_lost(line: dict[str, object], played: Played) -> bool:
+    """Return whether a stream was lost before it was ready, which may take long if NATS was away, or just now."""
+    end, started = float(str(line["time"])), _starting_since(line, played)
+    since = end - JUST if started is None else min(started, end - JUST)
+    lost = [one.began for one in played.history.of(Disturbance) if one.what in ("deleted_stream", "emptied")]
+    return any(since < at <= end for at in lost)
+
+
+def _starting_since(line: dict[str, object], played: Played) -> float | None:
+    """Return when the process that ended was started, None if it was ready after that."""
+    own = [one for one in played.log if one["process"] == line["process"] and one["time"] <= line["time"]]
+    last = [one for one in own if one["event"] == STARTED or one["event"].endswith(READY)][-1:]
+    return last[0]["time"] if last and last[0]["event"] == STARTED else None
 
 
 def _outcome(plan: Plan, played: Played) -> Outcome:

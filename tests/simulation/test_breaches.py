@@ -39,6 +39,20 @@ def test_one_whose_stream_is_deleted_while_it_starts_may_end_with_an_error() -> 
     assert found(9.1) != []
 
 
+def test_one_whose_store_is_emptied_while_it_starts_may_end_when_nats_is_back() -> None:
+    def found(emptied_at: float, *noted: str) -> list[str]:
+        lost = History((Disturbance("emptied", "nats", emptied_at, 18.0),))
+        error = "TransportError: bucket chats could not be opened: bucket not found"
+        lines = [{"time": 8.0 + at, "process": "bot", "event": event} for at, event in enumerate(noted)]
+        ended = {"time": 16.0, "process": "bot", "event": "process.ended", "error": error}
+        return breaches_of(Played(lost, Counter(), {}, [*lines, ended], "", 0, 1.0))
+
+    assert found(8.5, "process.started") == []
+    assert found(7.5, "process.started") != []
+    assert found(8.5, "process.started", "userbot.ready") != []
+    assert found(15.5, "process.started", "userbot.ready") == []
+
+
 def test_only_the_version_before_may_end_because_nats_has_no_leader() -> None:
     def found(*, is_before: bool) -> list[str]:
         error = "TransportError: bucket chats could not be opened: JetStream system temporarily unavailable"

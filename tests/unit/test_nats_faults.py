@@ -5,7 +5,7 @@ import inspect
 import nats.errors
 import nats.js.errors
 import pytest
-from nats.js.errors import APIError
+from nats.js.errors import APIError, BucketNotFoundError
 
 from events.faults import Fault
 from events.jetstream.client import Client, JetStreamOff, NotPermitted
@@ -34,6 +34,7 @@ def test_every_error_of_the_client_is_judged_in_one_line(kind):
     diagnosis = classify(_made(kind))
     assert diagnosis.reason
     assert "\n" not in str(diagnosis)
+    assert "code=" not in diagnosis.reason
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,7 @@ async def test_refused_subjects_take_no_more_memory_than_is_of_use() -> None:
     assert "timokha.progress.999" in client._refused
     with pytest.raises(NotPermitted, match="subscribe to"):
         client.check("anything", since=client.now)
+
+
+def test_a_bucket_that_is_not_there_is_said_to_be_missing_with_what_to_do() -> None:
+    assert str(classify(BucketNotFoundError())).startswith("bucket not found; run `timokha setup`")
