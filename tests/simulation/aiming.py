@@ -18,7 +18,7 @@ DOWN = 4.0
 def aimed_plans(report: Report, most: int) -> list[Plan]:
     """Return a plan for each site that was reached and not crashed at; of more than `most` some from everywhere."""
     missed = [(site, *report.reached[site]) for site in report.missed() if site in report.reached]
-    return [aimed(*one) for one in missed[:: ceil(len(missed) / most) or 1]]
+    return [aimed(*one) for one in missed[:: ceil(len(missed) / most) or 1]] if most else []
 
 
 def aimed(site: Site, seed: int, process: str) -> Plan:
