@@ -51,6 +51,15 @@ class Faults:
             return True
         return any(noted.touches(begin, end) for noted in self._chronicle.of("deleted_stream"))
 
+    def was_blind(self, case: Case) -> bool:
+        """Whether Telegram refused both to change a message, which it had changed, and to show the chat.
+
+        Either refusal stands until somebody asks.
+        """
+        end = max(one.at for one in self._part.outcomes(case.question))
+        found = (self._chronicle.of(what) for what in ("edit_refused", "look_refused"))
+        return all(any(one.began <= end for one in noted) for noted in found)
+
     def is_doomed(self, question: Asked) -> bool:
         """Whether what came in place of its answer makes it fail."""
         return question.request_id in self._part.malformed or self._part.spoiling.fails(question.request_id)

@@ -65,7 +65,7 @@ class Judge:
 
     def _kind(self, case: Case) -> tuple[str, str]:
         """And what is wrong with that, if anything is."""
-        if len(case.ends) > 1 and not self.pieces.may_repeat(case.question):
+        if len(case.ends) > 1 and not (self.pieces.may_repeat(case.question) or self._faults.was_blind(case)):
             return "answered_twice", ""
         if not case.ends:
             return self._silence(case)

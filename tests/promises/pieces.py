@@ -58,8 +58,12 @@ class Pieces:
         return effect == "collected" or (piece.deleted_at is not None and not effect)
 
     def may_repeat(self, question: Asked) -> bool:
-        """Whether a second answer was to the same text, sent again after what was known of the first one was lost."""
-        return question.repeated_at is not None and self._part.is_forgotten(question)
+        """Whether what was known of the first answer was lost, and the text was sent again.
+
+        Or the question has the prefix and was asked together with others: no reply in the chat is to it.
+        """
+        together = self.is_collected(question) and not question.is_piece
+        return self._part.is_forgotten(question) and (question.repeated_at is not None or together)
 
     def last_added_at(self, question: Asked) -> float | None:
         """When the last piece of its burst was taken in from this one on, None if it is no piece for the log."""

@@ -217,3 +217,11 @@ def test_a_piece_that_was_being_collected_is_erased_by_a_deletion_that_was_fetch
     more = [Logged(USER, ANNA, 12, "deleted", carried_out), Logged(USER, ANNA, 13, "collecting", 110.45)]
     lost = [fault for fault in judge(history([*good(), waiting, *more])).faults if fault.startswith("lost")]
     assert len(lost) == faults
+
+
+def test_an_answer_comes_twice_only_if_telegram_refused_both_to_change_it_and_to_show_it() -> None:
+    again = answer(ANNA, 5, 105.0, "вопрос 10")
+    refusals = [Disturbance(what, "telegram", 104.0, 104.0, USER) for what in ("edit_refused", "look_refused")]
+    assert judge(history([*good(), again, *refusals])).faults == []
+    for refusal in refusals:
+        assert "answered_twice: 1.2.10 вопрос 10" in judge(history([*good(), again, refusal])).faults

@@ -1,5 +1,7 @@
 """The judge knows what may become of messages without the prefix."""
 
+from dataclasses import replace
+
 import pytest
 
 from edge.userbot import phrases
@@ -141,6 +143,10 @@ def test_a_piece_is_never_ignored_as_busy() -> None:
 def test_the_same_text_is_answered_twice_only_if_the_first_time_was_forgotten(make_pieces) -> None:
     again = piece(1, repeated_at=5.0)
     assert not make_pieces([again]).may_repeat(again)
+    together, lost = replace(piece(1), is_piece=False), [Disturbance("emptied", "nats", 3, 4)]
+    assert make_pieces([together], [], in_a_burst(1), disturbances=lost).may_repeat(together)
+    assert not make_pieces([together], [], in_a_burst(1)).may_repeat(together)
+    assert not make_pieces([together], disturbances=lost).may_repeat(together)
     assert make_pieces([again], disturbances=[Disturbance("emptied", "nats", 3, 4)]).may_repeat(again)
     assert not make_pieces([piece(2)], disturbances=[Disturbance("emptied", "nats", 3, 4)]).may_repeat(piece(2))
 

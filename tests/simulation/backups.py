@@ -32,10 +32,14 @@ class Backups:
         """`running`: the processes run on meanwhile; `stopped`: they don't, as deploy/restore.sh has it."""
         chance = Random(f"backup {what} {whom} {size}")
         streams = self._copy()
-        if MARKS in streams:
+        if MARKS in streams and not self._is_small(streams):
             del streams[MARKS]
             self.pending += 1
             self._later(chance.uniform(*AGE), lambda: getattr(self, f"_{what}")(streams, chance))
+
+    def _is_small(self, streams: dict[str, Stream]) -> bool:
+        """Return whether one takes small messages only just now: nobody would put that right after the restore."""
+        return any(stream.config.get("max_msg_size", -1) > 0 for stream in streams.values())
 
     def _copy(self) -> dict[str, Stream]:
         """Return all that is stored; only the clock is not copied."""

@@ -11,6 +11,7 @@ from edge.userbot import phrases
 from edge.userbot.chat.record import Question, ask
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.driving.performer import Performer
 from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
 from events.errors import Conflict, TransportError
@@ -241,6 +242,26 @@ def test_a_question_whose_failure_cant_even_be_told_is_dropped_and_the_next_one_
         await edge.answer(9)
         await edge.idle()
         assert places.telegram.texts[-1][0] == "ответ"
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_an_answer_that_is_out_is_followed_by_no_failure_although_a_fault_of_ours_keeps_it_from_being_recorded(
+    virtual_places, monkeypatch, live
+) -> None:
+    async def fault(*_: object, **__: object) -> None:
+        raise KeyError("x")
+
+    async def story(places) -> None:
+        edge = places.edge(live=live)
+        monkeypatch.setattr(Performer, "_finish", fault)
+        await edge.says("Тимоха, раз", 7)
+        await edge.answer(7)
+        await asyncio.sleep(3 * MINUTE)
+        await edge.idle()
+        assert (await edge.ports.chats.load("2")).current is None
+        assert [text for text, _ in places.telegram.texts if text in ("ответ", FAILURE)] == ["ответ"]
 
     virtual_places(story)
 

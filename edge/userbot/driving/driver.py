@@ -190,7 +190,7 @@ class Driver:
         return await self._skip()
 
     async def _skip(self) -> bool:
-        """Skip the step. Return whether to go on; while the store is away the step is tried again first."""
+        """Skip the step. Return whether to go on; while the store or Telegram is away the step is tried again first."""
         try:
             log.error("driver.gave_up", chat=self._chat, step=type(self._step).__name__)
             await self._performer.skip(self._step, self._record)
@@ -199,6 +199,8 @@ class Driver:
                 log.error("driver.stopped", chat=self._chat, error=describe_error(error))
                 return False
             await self._clock.sleep(self._store_pauses.next(error))
+        except MessengerError as error:
+            await self._clock.sleep(self._send_pauses.next(error))
         except Exception as again:  # noqa: BLE001 - the next message or start resumes the chat
             log.error("driver.stopped", chat=self._chat, error=describe_error(again))
             return False

@@ -134,10 +134,17 @@ class Outbox:
             log.warning("chat.not_looked_into", chat=self._chat, error=str(error))
             return False
 
-    async def _find(self, text: str, reply_to: int | None, what: str) -> int | None:
+    async def shows(self, text: str, *, reply_to: int, name: str, edited: int | None) -> bool:
+        """Return whether the chat has this text: in a message that nobody has recorded, or in the one that was edited.
+
+        Raises MessengerError.
+        """
+        return await self._find(text, reply_to, f"{name} in the chat", but=edited) is not None
+
+    async def _find(self, text: str, reply_to: int | None, what: str, *, but: int | None = None) -> int | None:
         """Return the id of our message with this text, None if there is none or the chat can't be read.
 
-        In the latter case Telegram still recognises the random id.
+        In the latter case Telegram still recognises the random id. What is recorded is another one, `but` for this.
         """
         try:
             with self._limit_attempts(what):
@@ -145,7 +152,7 @@ class Outbox:
         except Undeliverable as error:
             log.warning("chat.not_looked_into", chat=self._chat, error=str(error))
             return None
-        return None if found in self.recorded else found
+        return None if found in self.recorded and found != but else found
 
     @contextmanager
     def _limit_attempts(self, what: str) -> Iterator[None]:

@@ -170,12 +170,24 @@ class Performer:
                 await self._change_or_drop_history(lambda record: skip_burst(record, burst))
             case Submit() | ExpireApproval() | Recall() | ShowDraft():
                 await self._approvals.skip(step)
+            case Deliver(current=answered) if await self._is_out(step):
+                await self._change_or_drop_history(
+                    lambda record: progress.drop_answered_question(record, answered.request_id, deadline)
+                )
             case _ if current:
                 await self._change_or_drop_history(
                     lambda record: progress.give_up_question(record, current.request_id, now, deadline)
                 )
             case _:
                 raise TimokhaError("there is no step that could be skipped")
+
+    async def _is_out(self, step: Deliver) -> bool:
+        """Return whether the chat shows the end of the answer: a line that it failed would be a second outcome."""
+        if not isinstance(step.current.outcome, AnswerText) or step.part_index + 1 < step.parts_total:
+            return False
+        reply_to = step.current.question.message_id if step.edits else self._replies_to(step.current)
+        name = f"{step.current.request_id} answer"
+        return await self._outbox.shows(step.part.text, reply_to=reply_to, name=name, edited=step.edits)
 
     async def drop_if_answered_before(self, current: Current) -> bool:
         """Drop a question from a restored backup if the chat has its outcome already. Return whether it was dropped."""
@@ -316,13 +328,16 @@ class Performer:
 
     async def _send_part(self, step: Deliver) -> SentMessage | None:
         current, number = step.current, step.part_index
-        reply_to = current.thinking_id or current.question.message_id
+        reply_to = self._replies_to(current)
         # Not a number: a failure may follow parts of an answer, and must have another random id.
         part = str(number) if isinstance(current.outcome, AnswerText) else "failure"
         sent = await self._outbox.send(step.part, reply_to=reply_to, key=current.request_id, part=part, index=number)
         if sent is None:
             self._undeliverable_request = current.request_id
         return sent
+
+    def _replies_to(self, current: Current) -> int:
+        return current.thinking_id or current.question.message_id
 
     async def _finish(self, current: Current, shown: Transition[ChatRecord]) -> None:
         """Finish the question; `shown` records the last message of its outcome, if it was sent just now."""
