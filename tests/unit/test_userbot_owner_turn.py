@@ -425,3 +425,12 @@ async def test_in_a_group_that_is_answered_no_more_what_is_unfinished_knows_its_
     line = phrases.thinking("ru", "1.-6.5.0")
     own = OwnMessage("1", "-6", 1001, line, datetime.now(UTC), reply_to=5)
     assert await edge.own_intake.receive(own) is Effect.OWN
+
+
+def test_a_notice_that_is_seen_before_its_sending_is_recorded_is_sent_and_known_to_whoever_replies_to_it() -> None:
+    record = ChatRecord(notices=(Notice(message_id=5, text="Готово."), Notice(message_id=6, text="Готово.")))
+    taken = take_own(record, own("Готово.", 1002, reply_to=5), Rules(), NOW).record
+    assert [notice.message_id for notice in taken.notices] == [6]
+    assert taken.sent == (1002,)
+    sent = record_sent(taken, SentMessage(1002, "Готово.", 5))
+    assert (sent.sent, sent.notices) == (taken.sent, taken.notices)

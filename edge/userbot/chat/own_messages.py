@@ -60,7 +60,7 @@ def is_sent_next(current: Current, message: OwnMessage) -> bool:
 
 
 def record_seen(record: ChatRecord, message: OwnMessage) -> ChatRecord:
-    """Record that an unconfirmed message, or a draft's next one, was seen in the chat.
+    """Record that an unconfirmed message, a notice, or a draft's next message was seen in the chat.
 
     It is withdrawn if that was to be done then.
     """
@@ -69,6 +69,10 @@ def record_seen(record: ChatRecord, message: OwnMessage) -> ChatRecord:
     for unconfirmed in record.unconfirmed:
         if _is_seen(unconfirmed, message):
             return _confirm(record, unconfirmed, message.message_id)
+    for notice in record.notices:
+        if _is_seen(_sending_of(notice), message):
+            notices = tuple(other for other in record.notices if other is not notice)
+            return _with_sent(record.having(notices=notices), message.message_id)
     draft = draft_to_show(record)
     if draft is None or not _is_draft_seen(draft, message):
         return record
@@ -135,12 +139,15 @@ def digest(text: str) -> str:
 
 def _sendings(record: ChatRecord) -> Iterator[Unconfirmed]:
     """Yield the messages that the record asks for."""
-    for notice in record.notices:
-        yield Unconfirmed(digest=digest(notice.text), reply_to=notice.message_id)
+    yield from map(_sending_of, record.notices)
     if record.current and (sending := _next_sending(record.current)):
         yield sending
     if (draft := draft_to_show(record)) and (sending := next_sending(draft)):
         yield sending
+
+
+def _sending_of(notice: Notice) -> Unconfirmed:
+    return Unconfirmed(digest=digest(notice.text), reply_to=notice.message_id)
 
 
 def _next_sending(current: Current) -> Unconfirmed | None:
