@@ -1,4 +1,4 @@
-"""What goes wrong on demand, as a stock client sees it."""
+"""What goes wrong on demand, as a client sees it that counts its tries alike, whichever it is."""
 
 import asyncio
 
@@ -12,6 +12,7 @@ from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
 
+pytestmark = pytest.mark.usefixtures("repaired")
 PATIENCE = 20
 
 
