@@ -21,9 +21,8 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.runtime.clock import SystemClock
-from events.runtime.retrying import Retrying
 from events.transport import MAX_FETCH_WAIT, Channel, Published
+from tests.retrying import RETRYING
 from tests.simulation.nats.server import MOST_PAYLOAD, NatsServer
 from tests.transports.simulated import simulated_nats
 
@@ -107,8 +106,8 @@ async def test_a_stream_that_takes_only_small_messages_refuses_others_for_good_u
     operated, make_event
 ) -> None:
     async with connect(operated.server.url, name="test") as js:
-        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
-        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+        await Topology(js, retrying=RETRYING).ensure_all()
+        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
         for stream in ("REQUESTS", "KV_chats"):
             config = (await js.stream_info(stream)).config
             await js.update_stream(replace(config, max_msg_size=100))
@@ -129,8 +128,8 @@ async def test_a_stream_that_takes_only_small_messages_refuses_others_for_good_u
 
 async def test_a_server_whose_payload_was_lowered_ends_the_connection_of_who_does_not_know_it(operated) -> None:
     async with connect(operated.server.url, name="test") as js:
-        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
-        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+        await Topology(js, retrying=RETRYING).ensure_all()
+        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET, retrying=RETRYING)
         numbers = count(1)
         with capture_logs() as logs:
             operated.limit_payload(1000)
@@ -147,7 +146,7 @@ async def test_a_server_whose_payload_was_lowered_ends_the_connection_of_who_doe
 
 async def test_a_fetch_that_was_forbidden_meanwhile_is_an_error(operated) -> None:
     async with connect(operated.server.url, name="test") as js:
-        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
+        await Topology(js, retrying=RETRYING).ensure_all()
         subscription = await JetStreamSubscription.bind(
             js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=Random()
         )
