@@ -28,6 +28,7 @@ from events.runtime.clock import SystemClock
 from events.schema import GenerationRequested
 from events.transport import Channel, Published
 from observability.telemetry import noop_telemetry
+from tests.rabbitmq_queues import close
 
 HEADERS = st.dictionaries(
     st.sampled_from(["ce-type", "ce-subject", "ce-id", "ce-time", "traceparent", "Nats-Msg-Id", "x"])
@@ -44,7 +45,7 @@ async def rabbit(rabbitmq_url: str) -> AsyncIterator[tuple[Broker, Receiver]]:
         await topology.ensure(broker.consuming)
         receiver = await Receiver.open(broker, topology.REQUESTS)
         yield broker, receiver
-        await receiver.close()
+        await close(receiver)
 
 
 FEWER = settings(max_examples=settings.default.max_examples // 2)

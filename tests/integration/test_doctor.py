@@ -34,6 +34,7 @@ from events.runtime.retrying import Retrying
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import noop_telemetry
 from tests.clocks import SteppedClock
+from tests.rabbitmq_queues import delete_queues
 from tests.retrying import RETRYING
 
 
@@ -149,7 +150,7 @@ async def queues(rabbitmq_url):
                     await rabbitmq.declare(channel, queue)
 
         yield SimpleNamespace(broker=broker, make=make, url=rabbitmq_url)
-        await rabbitmq.delete(broker.consuming, "questions", *(queue.name for queue in rabbitmq.OURS))
+        await delete_queues(broker.consuming, "questions", *(queue.name for queue in rabbitmq.OURS))
 
 
 async def on_rabbitmq(nats_server, queues, monkeypatch, **bridge):
@@ -210,7 +211,7 @@ async def test_a_queue_that_the_bridge_would_use_as_it_is_is_a_note_but_for_a_st
     await queues.make(rabbitmq.Queue("questions"))
     findings = await on_rabbitmq(nats_server, queues, monkeypatch, BRIDGE_REQUEST_QUEUE="questions")
     assert [line for line in lines(findings, Level.NOTE) if "'questions' is not declared as the bridge would" in line]
-    await rabbitmq.delete(queues.broker.consuming, "questions")
+    await delete_queues(queues.broker.consuming, "questions")
     await queues.make(rabbitmq.Queue("questions", arguments={"x-queue-type": "stream"}))
     findings = await on_rabbitmq(nats_server, queues, monkeypatch)
     assert [line for line in lines(findings, Level.WRONG) if "'questions'" in line and "'stream'" in line]

@@ -21,6 +21,7 @@ from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import SystemClock
 from events.schema import FailureReason
 from events.transport import MAX_FETCH_WAIT
+from tests.rabbitmq_queues import close
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -105,7 +106,7 @@ async def rejecting(url: str) -> None:
             for received in await receiver.fetch(1, MAX_FETCH_WAIT):
                 await received._incoming.reject(requeue=False)
                 rejected += 1
-        await receiver.close()
+        await close(receiver)
 
 
 def judged(collector, directory: Path) -> None:
