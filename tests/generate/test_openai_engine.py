@@ -240,10 +240,20 @@ async def test_what_nobody_has_thought_of_is_tried_a_few_times(server: ChatServe
 
 @pytest.mark.parametrize("answer", BROKEN)
 async def test_a_connection_that_breaks_is_a_passing_fault(server: ChatServer, engine: Any, answer: str) -> None:
-    server.script.extend([BROKEN[answer]] * (1 if answer != "in a circle" else 50))
+    times = {"in a circle": 50, "hangs up": 2, "no HTTP": 2}
+    server.script.extend([BROKEN[answer]] * times.get(answer, 1))
     with pytest.raises(Retry, match="APIConnectionError") as retry:
         await engine.generate(QUESTION, SAMPLING)
     assert retry.value.attempts is None
+
+
+async def test_a_question_over_a_connection_that_the_server_closes_is_asked_again_at_once(
+    server: ChatServer, engine: Any
+) -> None:
+    """As llama.cpp's server closes the connections that it kept, without a word."""
+    server.script.append(BROKEN["hangs up"])
+    assert (await engine.generate(QUESTION, SAMPLING)).text == "да"
+    assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("answer", sorted((NONSENSE | BROKEN).keys() - {"no object", "a list"}))

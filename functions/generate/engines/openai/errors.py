@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from httpx2 import ConnectError, NetworkError, RemoteProtocolError
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, BadRequestError, OpenAIError
 
 from events.certificates import SettingNames, certificate_problem
@@ -53,6 +54,17 @@ def fault(error: Exception) -> Fault:
 def ran_out_of_room(error: Exception) -> bool:
     """Return whether a model that hides its thoughts had no tokens left for an answer, as OpenAI reports it."""
     return isinstance(error, BadRequestError) and "limit was reached" in error.message
+
+
+def was_hung_up(error: APIConnectionError) -> bool:
+    """Return whether an open connection ended before the response began.
+
+    A server may close a connection that it has kept, at the moment in which the next question is sent over it: the
+    question was not read. Source: RFC 9112, section 9.3.1.
+    """
+    return isinstance(error.__cause__, (NetworkError, RemoteProtocolError)) and not isinstance(
+        error.__cause__, ConnectError
+    )
 
 
 def verdict(error: Exception, *, now: datetime) -> Retry | Reject:

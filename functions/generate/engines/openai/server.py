@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import structlog
 from httpx2 import URL, Response
-from openai import APIError, APIStatusError, AsyncOpenAI, Timeout
+from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI, AsyncStream, Timeout
+from openai.types.chat import ChatCompletionChunk
 
 from events.errors import SettingsError
 from events.files import read_problem
@@ -27,7 +28,7 @@ from functions.generate.engines.openai.address import (
     without_secrets,
 )
 from functions.generate.engines.openai.answer import StreamedAnswer
-from functions.generate.engines.openai.errors import FAULTS, problem_and_advice, ran_out_of_room
+from functions.generate.engines.openai.errors import FAULTS, problem_and_advice, ran_out_of_room, was_hung_up
 from functions.generate.engines.openai.parameters import Parameters
 from functions.generate.engines.openai.stream import StreamEvent, events
 from functions.generate.prompts.chat_messages import SYSTEM
@@ -129,17 +130,25 @@ class Server:
         self, messages: Messages, sampling: Sampling, *, tokens: int, dialect: Dialect
     ) -> AsyncIterator[AsyncIterator[StreamEvent]]:
         """Yield the events of the answer; close the request at the end. Raises `FAULTS`, also while events are read."""
-        turns: Any = messages
         body = dialect.parameters.body(sampling, tokens=tokens)
-        stream = await self._client.chat.completions.create(
+        try:
+            stream = await self._send(messages, body)
+        except APIConnectionError as error:
+            if not was_hung_up(error):
+                raise
+            stream = await self._send(messages, body)
+        async with stream, aclosing(events(stream.response, tokens=tokens)) as coming:
+            yield coming
+
+    async def _send(self, messages: Messages, body: Mapping[str, Any]) -> AsyncStream[ChatCompletionChunk]:
+        turns: Any = messages
+        return await self._client.chat.completions.create(
             model=self.model,
             messages=turns,
             stream=True,
             extra_body={"stream": False, **body},
             extra_headers=propagation.inject(),
         )
-        async with stream, aclosing(events(stream.response, tokens=tokens)) as coming:
-            yield coming
 
     async def adapt(self, dialect: Dialect, sampling: Sampling) -> bool:
         """Return whether the server needs another dialect than `dialect`, in which it refused a question.
