@@ -10,7 +10,7 @@ from tests.promises.history import BOT, EDGES, FOR_EVER, Act, Asked, Draft
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import FLOODED, WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces
-from tests.promises.skips import RECALL, TOO_SMALL, WITHDRAW
+from tests.promises.skips import RECALL, SHOW, TOO_SMALL, WITHDRAW
 from tests.promises.texts import FAILURES, NO_SUCH_CHAT
 from tests.promises.unheard import unheard_at
 
@@ -211,6 +211,7 @@ class Owned:
         """Those that are left although no store has forgotten them, nor anything has kept them from being removed.
 
         A refusal, or a step that was given up, accounts for one message; the recall of a draft for all that it has.
+        What was shown, and could not be recorded, nobody knows.
         """
         emptied = max((noted.ended for noted in self._part.chronicle.of("emptied")), default=0.0)
         left = [draft for draft in self._part.drafts if draft.is_left and draft.seen_at > emptied]
@@ -218,7 +219,7 @@ class Owned:
         steps = Counter(one.step for one in self._part.skips)
         kept = list(dict.fromkeys(frozenset(draft.questions) for draft in left))[: steps[RECALL]]
         left = [draft for draft in left if frozenset(draft.questions) not in kept]
-        return left[len(self._part.chronicle.of("deletion_refused")) + steps[WITHDRAW] :]
+        return left[len(self._part.chronicle.of("deletion_refused")) + steps[WITHDRAW] + steps[SHOW] :]
 
     def _may_be_unknown(self, draft: Draft) -> bool:
         """Whether the answer to its sending was lost: a bot is not shown what it has sent, so it knows no id."""

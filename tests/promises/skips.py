@@ -10,8 +10,8 @@ FAULTY, TOO_SMALL = "faulty", "too_small"
 """A step fails because of a fault of the userbot's own, or a store takes no messages of its size."""
 APPROVAL = ("Submit", "ExpireApproval")
 """Steps of which nobody hears that they were given up: the answer waits for a decision, or is dropped."""
-RECALL, WITHDRAW = "Recall", "Withdraw"
-"""The step that has a draft removed, which otherwise stays, and the one that removes a message."""
+RECALL, WITHDRAW, SHOW = "Recall", "Withdraw", "ShowDraft"
+"""The step that has a draft removed, which otherwise stays, one that removes a message, and one that shows a draft."""
 
 
 class Skips:

@@ -23,6 +23,7 @@ from tests.promises.history import (
     Sent,
     Settings,
     Settled,
+    Skipped,
     Update,
 )
 from tests.promises.judgement import judge
@@ -229,6 +230,8 @@ def test_a_draft_that_is_left_is_found(make_owned) -> None:
     assert list(make_owned([question], drafts=left).wrongs()) == ["a draft is left: ['1.2.5'] 9"]
     refused = [Disturbance("deletion_refused", "telegram", 90.0, 90.0, USER)]
     assert not list(make_owned([question], drafts=left, noted=refused).wrongs())
+    given_up = Skipped(USER, USER, "ShowDraft", 102.0)
+    assert not list(make_owned([question], drafts=left, noted=[given_up]).wrongs())
     two = [*left, Draft(USER, 10, f"{DRAFT}!", (question.name,), 102, is_left=True)]
     assert list(make_owned([question], drafts=two, noted=refused).wrongs()) == ["a draft is left: ['1.2.5'] 10"]
     emptied = Disturbance("emptied", "nats", 102, 103, USER)
