@@ -21,6 +21,8 @@ SHELL := bash
 # SIM_AIMED    how many second plays are aimed at most, where no crash has met the product; as many as there are
 # SIM_PLAN     the file of a plan to play instead, as `make simulate` writes of a seed that fails
 # PLANTED      the faults that `make simulate-planted` plants, comma-separated; by default all
+# MUTANTS      which mutants `make mutants` tests, e.g. "edge.userbot.rules.*"; by default all
+# MUTANTS_AT_ONCE  how many at a time, by default one a core
 # SOAK_MINUTES how long `make soak` asks, 40
 # SOAK_USERS   how many users ask meanwhile, each about once in 45 s, 200
 # SOAK_SEED    the seed of its users and kills; by default a new one each time
@@ -40,7 +42,7 @@ ARGS ?=
 VERSION ?=
 VOICE ?= build/voice
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS CHAOS_BUSINESS CHAOS_OWNER CHAOS_TWIN SIM_SEED SIM_SEEDS SIM_AIMED SIM_PLAN PLANTED
-export SOAK_MINUTES SOAK_USERS SOAK_SEED
+export SOAK_MINUTES SOAK_USERS SOAK_SEED MUTANTS MUTANTS_AT_ONCE
 
 BIN := $(VENV)/bin
 # The extra with the client.
@@ -57,7 +59,7 @@ TEST_kurigram := $(TELEGRAM) sandbox rabbitmq speedups
 set-up = @PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH_INDEX="$(TORCH_INDEX)" bash deploy/setup.sh $(1) </dev/null >&2
 
 .NOTPARALLEL:
-.PHONY: set-up-demo set-up-run set-up-test set-up-dev set-up-bench
+.PHONY: set-up-demo set-up-run set-up-test set-up-dev set-up-bench set-up-mutants
 set-up-demo:
 	$(call set-up,$(or $(EXTRAS),$(DEMO)))
 set-up-run:
@@ -68,6 +70,8 @@ set-up-dev:
 	$(call set-up,dev $(or $(EXTRAS),$(ALL)))
 set-up-bench:
 	$(call set-up,dev bench $(or $(EXTRAS),$(ALL)))
+set-up-mutants:
+	$(call set-up,dev mutants $(or $(EXTRAS),$(TEST_$(CLIENT))))
 
 .PHONY: help
 help: ## show this list
@@ -91,6 +95,10 @@ test-full: set-up-dev ## run all tests, including the long suites
 coverage: set-up-test ## run the fast tests and fail if they cover less of the code than pyproject.toml says; 3 minutes of CPU
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile --cov --cov-report=term --ignore-glob='*crash*' \
 		tests/unit tests/runtime tests/recordings $(ARGS)
+
+.PHONY: mutants
+mutants: set-up-mutants ## change the pure rules in one place at a time and run their tests; the report goes to build/mutants.json
+	@$(BIN)/python -m tests.mutants.run
 
 .PHONY: test-containers
 test-containers: set-up-dev ## test the product in containers, from a clone of the last commit; skipped without a Docker engine

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write deploy/locks/*.txt: for each extra and the groups dev, build and bench, every package with its hashes, in one version.
+# Write deploy/locks/*.txt: for each extra and each group, every package with its hashes, in one version.
 # Pins that still fit are kept; `UPGRADE=--upgrade` takes the newest versions. Only `make lock` calls this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,13 +15,13 @@ without_torch() { awk '/^[a-z]/ { skip = /^(torch|triton|nvidia-[a-z0-9-]+|cuda-
 all=build/lock/all.txt
 mkdir -p build/lock
 { grep -h '==' deploy/locks/*.txt || true; } | sed 's/ \\$//' | sort -u >"$all"
-compile pyproject.toml --all-extras --group dev --group build --group bench ${UPGRADE:-} --output-file "$all" >/dev/null
+compile pyproject.toml --all-extras --group dev --group build --group bench --group mutants ${UPGRADE:-} --output-file "$all" >/dev/null
 
 extras=$(.venv/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"])')
-for part in dev build bench $extras; do
+for part in dev build bench mutants $extras; do
     case $part in
         build) choice=(--group "$part") ;; # alone: it builds the project's dependencies
-        dev | bench) choice=(pyproject.toml --group "$part") ;;
+        dev | bench | mutants) choice=(pyproject.toml --group "$part") ;;
         *) choice=(pyproject.toml --extra "$part") ;;
     esac
     compile "${choice[@]}" --constraint "$all" --generate-hashes | without_torch >"build/lock/$part.txt"

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "docs/licences.md"
 RULES = tomllib.loads((ROOT / "docs/licences.toml").read_text(encoding="utf-8"))
 PARTS = [lock.stem for lock in sorted((ROOT / "deploy/locks").glob("*.txt"))]
-TOOLS = {"bench", "build", "dev"}
+TOOLS = {"bench", "build", "dev", "mutants"}
 """Locks of what only developers install."""
 
 PAGE = """\

@@ -182,7 +182,7 @@ def test_the_demo_and_the_worker_are_set_up_without_torch_and_the_developers_too
     assert not {"transformers", "training"} & set(parts_of(target))
 
 
-@pytest.mark.parametrize("target", ["test", "test-full", "check", "bench", "docs", "chaos"])
+@pytest.mark.parametrize("target", ["test", "test-full", "check", "bench", "docs", "chaos", "mutants"])
 def test_what_develops_has_all_that_the_demo_has_and_more(target):
     assert {*parts_of("demo"), *parts_of("venv"), "dev", "training"} <= set(parts_of(target))
 
@@ -197,7 +197,7 @@ CLIENTS = {"pyrogram": "userbot", "kurigram": "kurigram"}
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("target", ["demo", "venv", "test", "test-full", "check", "bench", "chaos"])
+@pytest.mark.parametrize("target", ["demo", "venv", "test", "test-full", "check", "bench", "chaos", "mutants"])
 def test_every_target_brings_the_client_that_is_chosen_and_no_other(target, client):
     parts = parts_of(target, f"CLIENT={client}")
     assert {*parts} & {*CLIENTS.values()} == {CLIENTS[client]}

@@ -143,7 +143,7 @@ INVISIBLE = [
 ]
 
 
-@pytest.mark.parametrize("unseen", INVISIBLE, ids=ascii)
+@pytest.mark.parametrize("unseen", INVISIBLE)
 def test_what_cant_be_seen_makes_no_difference(unseen: str) -> None:
     for text in (f"{unseen}Тимоха, да", f"Ти{unseen}моха, да", f"Тимоха{unseen}, да", f"Тимоха,{unseen} {unseen}да"):
         assert parse(text) == Ask("да")
