@@ -31,7 +31,7 @@ SHELL := bash
 # VOICE        where `make voice` trains, build/voice
 # CONTAINERS_SETUP  a command that starts a Docker engine, for `make test-containers` if none runs
 # CONTAINERS_ENV    lines for the .env of its clones, e.g. TORCH_INDEX=…
-# VERSION      what `make release` releases
+# VERSION      what `make version` writes, and `make release` releases
 # ARGS         further arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 CLIENT ?= pyrogram
 PYTHON ?=
@@ -86,9 +86,13 @@ demo: set-up-demo ## run the whole product on this machine, with a chat in the t
 test: set-up-test ## run the tests, without the long suites
 	@$(BIN)/python -m pytest $(ARGS)
 
+# Each other Python has an environment of its own.
 .PHONY: test-full
-test-full: set-up-dev ## run all tests, including the long suites
+test-full: set-up-dev ## run all tests, including the long suites, then `make test` on each other Python that is here
 	@$(BIN)/python -m pytest -m "not containers" --hypothesis-profile=long $(ARGS)
+	@for python in $$(VENV="$(VENV)" bash .ci/pythons); do \
+		$(MAKE) test PYTHON="$$python" VENV="build/venv-$(CLIENT)-$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" || exit 1; \
+	done
 
 # Training, engines, the sandbox and what takes a real server have their tests elsewhere.
 .PHONY: coverage
@@ -187,9 +191,13 @@ wheel: set-up-run ## build a wheel of this checkout, in dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . </dev/null
 	@ls dist/*.whl
 
+.PHONY: version
+version: set-up-run ## write VERSION=1.2.3 in every place that names it, and into CHANGELOG.md
+	@$(BIN)/python -m deploy.release write "$(VERSION)"
+
 .PHONY: release
 release: set-up-run ## check that VERSION=1.2.3 can be released, build it in dist/ and try it; nothing is published
-	@$(BIN)/python -m deploy.release "$(VERSION)"
+	@$(BIN)/python -m deploy.release build "$(VERSION)"
 
 .PHONY: lock
 lock: ## generate deploy/locks from pyproject.toml (UPGRADE=--upgrade: newest versions)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 SCRIPT = (Path(__file__).parents[2] / ".ci/run").read_text()
-FUNCTION = re.search(r"^second_python\(\) \{.*?^\}$", SCRIPT, re.MULTILINE | re.DOTALL)
+PYTHONS = Path(__file__).parents[2] / ".ci/pythons"
 
 
 @pytest.fixture
 def pythons(tmp_path):
-    """`pythons(first, *found)`: what is chosen, beside a .venv of minor version `first`, of commands and pyenv's."""
+    """`pythons(first, *found)`: what is found, beside a .venv of minor version `first`, of commands and pyenv's."""
 
     def make(path, says):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,35 +27,33 @@ def pythons(tmp_path):
             make(tmp_path / f"bin/python3.{minor}", "exit 127")
         for minor in pyenv:
             make(tmp_path / f"pyenv/versions/3.{minor}.1/bin/python", f"echo {minor} /pyenv/{minor}")
-        assert FUNCTION
-        script = f"set -euo pipefail\n{FUNCTION[0]}\nsecond_python || echo none"
         make(tmp_path / "pyenv/bin/pyenv", "exit 1")
         places = {"PYENV_ROOT": str(tmp_path / "pyenv"), "PATH": f"{tmp_path / 'bin'}:{tmp_path / 'pyenv/bin'}"}
         environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path / "nowhere"), root: places[root]}
         ran = subprocess.run(
-            ["/bin/bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+            ["/bin/bash", str(PYTHONS)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
         )
-        return ran.stdout.strip()
+        return ran.stdout.split()
 
     return choose
 
 
-def test_the_newest_that_venv_does_not_have_is_taken(pythons):
-    assert pythons(11, commands=(11, 12, 13)) == "/commands/13"
-    assert pythons(13, commands=(11, 12, 13)) == "/commands/12"
+def test_the_newest_that_venv_does_not_have_is_first(pythons):
+    assert pythons(11, commands=(11, 12, 13)) == ["/commands/13", "/commands/12"]
+    assert pythons(13, commands=(11, 12, 13)) == ["/commands/12", "/commands/11"]
 
 
 def test_pyenv_has_what_its_shim_does_not_start(pythons):
-    assert pythons(11, commands=(12,), pyenv=(13,), broken=(13,)) == "/pyenv/13"
+    assert pythons(11, commands=(12,), pyenv=(13,), broken=(13,)) == ["/pyenv/13", "/commands/12"]
 
 
 def test_pyenv_is_found_by_its_command_too(pythons):
     """Another HOME, as a clean build has, hides its directory."""
-    assert pythons(11, pyenv=(13,), root="PATH") == "/pyenv/13"
+    assert pythons(11, pyenv=(13,), root="PATH") == ["/pyenv/13"]
 
 
 def test_without_another_one_there_is_none(pythons):
-    assert pythons(11, broken=(12, 13)) == "none"
+    assert pythons(11, broken=(12, 13)) == []
 
 
 def test_the_main_run_is_last_and_its_summary_closes_the_output():

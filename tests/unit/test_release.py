@@ -1,5 +1,6 @@
 """A release is refused, with one line that says what to do, unless the checkout is ready for it."""
 
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy import release
-from deploy.release import PLACES, Refused, check, check_changelog, named_versions
+from deploy.release import PLACES, Refused, check, check_changelog, named_versions, write
 
 ROOT = Path(__file__).parents[2]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -58,7 +59,7 @@ def test_a_checkout_that_is_ready_is_accepted(checkout):
 
 @pytest.mark.parametrize("version", ["", "1.2", "v0.2.0", "0.2.0rc1", "0.2.0 "])
 def test_what_is_no_version_is_refused(checkout, version):
-    assert "give three numbers, e.g. make release VERSION=1.2.3" in refusal(checkout, version)
+    assert "give three numbers, e.g. VERSION=1.2.3" in refusal(checkout, version)
 
 
 def test_what_is_not_committed_is_refused(checkout):
@@ -76,7 +77,19 @@ def test_a_place_that_names_another_version_is_named(checkout, file):
     place = checkout / file
     place.write_text(place.read_text().replace("0.2.0", "0.1.9"))
     git(checkout, "commit", "--quiet", "--all", "--message", "late")
-    assert refusal(checkout) == f"{file} says 0.1.9: write 0.2.0 there, and commit it"
+    assert refusal(checkout) == f"{file} says 0.1.9: run `make version VERSION=0.2.0`, and commit what it writes"
+
+
+def test_what_was_written_and_committed_is_ready(checkout):
+    changelog = checkout / "CHANGELOG.md"
+    changelog.write_text(CHANGELOG.replace("[Unreleased]", "[Unreleased]\n\n- A whistle."))
+    for _ in range(2):
+        assert write(checkout, "1.0.0")[-1] == "CHANGELOG.md"
+    git(checkout, "commit", "--quiet", "--all", "--message", "1.0.0")
+    check(checkout, "1.0.0")
+    assert {version for _, version in named_versions(checkout)} == {"1.0.0"}
+    assert re.search(r"## \[Unreleased\]\n\n## \[1\.0\.0\] - .*\n\n- A whistle\.", changelog.read_text())
+    assert changelog.read_text().count("1.0.0") == 1
 
 
 def test_every_place_names_todays_version():
@@ -105,7 +118,7 @@ def test_a_command_that_fails_is_named(tmp_path, capsys):
 
 
 def test_a_refusal_is_one_line_and_the_exit_code_1(capsys):
-    assert release.main(["next"]) == 1
+    assert release.main(["build", "next"]) == 1
     assert capsys.readouterr().err.startswith("release: VERSION='next' is no version: ")
 
 
