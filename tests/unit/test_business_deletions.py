@@ -6,57 +6,11 @@ from datetime import timedelta
 import pytest
 
 from edge.business.telegram.updates import read_update
-from edge.userbot.chat.deletions import take_deletion
-from edge.userbot.chat.record import AnswerText, ChatRecord, Current, Question
-from edge.userbot.chat.transitions import Effect
 from events.ids import RequestId
 from events.transport import Channel
 from tests.fuses import Fuse
 from tests.unit.business_places import CHAT, PERSON, Life, Places
-from tests.unit.conftest import EPOCH
 from tests.unit.test_business_leaving import answer, run, until
-
-
-def question(message_id: int, **changes: object) -> Question:
-    return Question(message_id=message_id, text="?", locale="en", asked_at=EPOCH, **changes)
-
-
-def asking(message_id: int, **changes: object) -> Current:
-    id_ = f"{PERSON}.{CHAT}.{message_id}.0"
-    return Current(question=question(message_id), request_id=id_, deadline=EPOCH, **changes)
-
-
-def test_the_current_question_is_dropped_and_its_thinking_line_withdrawn() -> None:
-    record = ChatRecord(current=asking(5, thinking_id=6), waiting=(question(7),))
-    decision = take_deletion(record, {5, 99})
-    assert decision.record == ChatRecord(waiting=(question(7),), withdrawn=(6,))
-    assert (decision.effect, decision.dropped) == (Effect.QUESTION_DELETED, (question(5),))
-
-
-def test_a_waiting_question_is_dropped_and_the_others_stay() -> None:
-    record = ChatRecord(current=asking(5, thinking_id=6), waiting=(question(7), question(8)))
-    decision = take_deletion(record, {7})
-    assert decision.record == record.having(waiting=(question(8),))
-    assert decision.dropped == (question(7),)
-
-
-def test_a_cleared_chat_drops_everything() -> None:
-    record = ChatRecord(current=asking(5, thinking_id=6), waiting=(question(7),))
-    assert take_deletion(record, set(range(10))).record == ChatRecord(withdrawn=(6,))
-
-
-def test_the_draft_of_a_deleted_question_is_recalled() -> None:
-    current = asking(5, outcome=AnswerText(text="a"), submitted=True)
-    current = current.having(question=question(5, approve=True))
-    assert take_deletion(ChatRecord(current=current), {5}).record.recalled == (current.request_id,)
-
-
-@pytest.mark.parametrize("message_ids", [set(), {6}, {60, 61}, {4}], ids=["none", "ours", "unknown", "answered"])
-def test_other_deletions_change_nothing(message_ids: set[int]) -> None:
-    record = ChatRecord(current=asking(5, thinking_id=6), seen=(4, 5), sent=(6,))
-    decision = take_deletion(record, message_ids)
-    assert decision.record is record
-    assert (decision.effect, decision.dropped) == (Effect.SILENT, ())
 
 
 async def connect(places: Places, life: Life) -> None:
