@@ -12,8 +12,10 @@ from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy
 from edge.userbot.chat.record import (
     MAX_NOTICES,
     MAX_ORDERS,
+    NO_MESSAGE,
     ChatRecord,
     Current,
+    Draft,
     Notice,
     Order,
     Question,
@@ -21,10 +23,23 @@ from edge.userbot.chat.record import (
 )
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.owner import phrases
-from edge.userbot.owner.changes import allow, cancel, cancel_everything, deny, pause_chat, resume_all, resume_chat
+from edge.userbot.owner.changes import (
+    allow,
+    cancel,
+    cancel_everything,
+    deny,
+    end_of,
+    forget_all_but_answers,
+    pause_chat,
+    questions_before,
+    resume_all,
+    resume_chat,
+)
 from edge.userbot.owner.orders import (
     ALL,
     COMMANDS,
+    MAX_NAMED,
+    MAX_TIME,
     Allow,
     Cancel,
     Deny,
@@ -37,6 +52,7 @@ from edge.userbot.owner.orders import (
     Status,
     Unknown,
     parse_order,
+    parse_time,
 )
 from edge.userbot.owner.receiving import finish_order, receive_order
 from edge.userbot.rules import Rules
@@ -319,3 +335,98 @@ def test_a_list_that_is_full_takes_nobody_in_and_forgets_nobody() -> None:
     policy = Policy(denied=tuple(str(id_) for id_ in range(1, MAX_ENTRIES + 1)))
     assert deny(policy, ("@eve",)) is policy
     assert deny(policy, ("7",)) is policy
+
+
+def test_a_list_takes_in_as_many_as_it_has_room_for() -> None:
+    policy = Policy(denied=tuple(str(id_) for id_ in range(2, MAX_ENTRIES + 1)))
+    assert len(deny(policy, ("@eve",)).denied) == MAX_ENTRIES
+    assert deny(policy, ("@eve", "@adam")) is policy
+    assert deny(policy, ("7", "@eve")).denied == (*policy.denied, "@eve")
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("1", timedelta(minutes=1)),
+        ("90М", timedelta(minutes=90)),
+        ("2ч", timedelta(hours=2)),
+        ("365d", MAX_TIME),
+        ("366d", None),
+        ("0m", None),
+        ("0", None),
+    ],
+)
+def test_a_time_is_above_zero_and_at_most_a_year(text: str, time: timedelta | None) -> None:
+    assert parse_time(text) == time
+
+
+def test_one_order_names_so_many_people_and_no_more() -> None:
+    names = [str(number) for number in range(1, MAX_NAMED + 2)]
+    assert parse_order(f"/allow {' '.join(names[:MAX_NAMED])}") == Allow(tuple(names[:MAX_NAMED]))
+    assert parse_order(f"/allow {' '.join(names)}") == Misused("allow")
+
+
+@pytest.mark.parametrize(
+    "text", ["/pause @anna 0", "/pause @anna soon", "/pause a-b 5", "/pause @anna 5 6", "/pause 0"]
+)
+def test_a_pause_of_which_a_part_cant_be_read_is_misused(text: str) -> None:
+    assert parse_order(text) == Misused("pause")
+
+
+def test_a_chat_is_one_word() -> None:
+    assert parse_order("/resume @an na") == Misused("resume")
+    assert parse_order("/cancel 1 2") == Misused("cancel")
+
+
+def test_a_pause_ends_after_its_time_or_never() -> None:
+    assert end_of(Pause(time=hours(2)), ORDER) == NOW + hours(2)
+    assert end_of(Pause(), ORDER) == FOR_EVER
+
+
+def test_a_pause_begins_when_it_was_ordered_and_takes_the_place_of_one_that_is_over_by_then() -> None:
+    paused = ChatRecord(paused_since=NOW, paused_until=NOW + hours(1))
+    assert pause_chat(ChatRecord(), NOW, NOW + hours(1), NOW) == paused
+    assert pause_chat(paused, NOW, NOW + hours(1), NOW) is paused
+    wrong = ChatRecord(paused_since=NOW + hours(9), paused_until=NOW + hours(10))
+    assert pause_chat(wrong, NOW, NOW + hours(1), NOW) == paused
+
+
+def test_resuming_forgets_the_pause_and_says_when() -> None:
+    paused = ChatRecord(paused_since=NOW - hours(1), paused_until=FOR_EVER)
+    assert resume_chat(paused, ORDER, NOW) == ChatRecord(resumed_at=NOW)
+    policy = Policy(paused_since=NOW - hours(1), paused_until=FOR_EVER)
+    assert resume_all(policy, ORDER, NOW) == Policy(resumed_at=NOW)
+
+
+def test_an_order_to_resume_from_before_the_last_one_changes_nothing() -> None:
+    later = NOW + timedelta(seconds=1)
+    record, policy = ChatRecord(resumed_at=later), Policy(resumed_at=later)
+    assert resume_chat(record, ORDER, later) is record
+    assert resume_all(policy, ORDER, later) is policy
+    assert resume_chat(record, ORDER, NOW).resumed_at == NOW, "the clock was wrong then"
+    assert resume_all(policy, ORDER, NOW).resumed_at == NOW
+
+
+def test_a_pause_that_began_with_the_order_to_resume_is_ended() -> None:
+    record, policy = (
+        ChatRecord(paused_since=NOW, paused_until=FOR_EVER),
+        Policy(paused_since=NOW, paused_until=FOR_EVER),
+    )
+    assert resume_chat(record, ORDER, NOW).paused_until is None
+    assert resume_all(policy, ORDER, NOW).paused_until is None
+
+
+def test_what_was_asked_in_the_moment_of_the_order_counts_as_asked_before() -> None:
+    record = ChatRecord(waiting=(asked(50), asked(51)))
+    assert questions_before(record, ORDER, numbered_together=False) == (asked(50),)
+    assert questions_before(record, ORDER, numbered_together=True) == ()
+
+
+def test_of_a_chat_that_is_forgotten_only_what_is_still_to_be_done_there_is_kept() -> None:
+    """Its messages that were read are not read again, and the drafts that it shows are deleted."""
+    kept = ChatRecord(seen=(1, 2), orders=(ORDER,), notices=(Notice(message_id=3, text="so it is"),), withdrawn=(8, 9))
+    drafts = (Draft(chat="2", request_id="1.2.3.0", message_ids=(9, 11)),)
+    drafts += (Draft(chat="2", request_id="1.2.4.0", message_ids=(NO_MESSAGE, 12)),)
+    record = kept.having(waiting=(asked(5),), current=asking(asked(6)), drafts=drafts, paused_until=FOR_EVER)
+    assert forget_all_but_answers(record) == kept.having(withdrawn=(8, 9, 11, 12))
+    assert forget_all_but_answers(kept) is kept

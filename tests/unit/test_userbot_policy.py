@@ -25,6 +25,8 @@ from edge.userbot.chat.policy import (
     pause,
     pause_for_flood,
     resume,
+    tell_owner,
+    untold_flood,
 )
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.storage.chats import Chats
@@ -115,6 +117,55 @@ def test_the_newest_requests_are_remembered_also_over_midnight() -> None:
         policy = count_answer(policy, f"7.42.{number}.0", TODAY, 10**6)
     assert len(policy.counted) == MAX_COUNTED
     assert count_answer(policy, f"7.42.{MAX_COUNTED}.0", "2026-11-21", 9) is policy
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (
+            b'{"schema":9}',
+            "the policy record was written by a newer version of Timokha (schema 9, this version knows 1)",
+        ),
+        (b'{"schema":1,"answers":-1}', "the policy record can't be read (greater_than_equal)"),
+        (b"{}", "the policy record can't be read (it is not ours)"),
+    ],
+)
+def test_an_unreadable_policy_says_why(value, line) -> None:
+    with pytest.raises(UnreadableRecord) as unreadable:
+        from_json(value)
+    assert str(unreadable.value).removesuffix(": run that version") == line
+
+
+def test_a_pause_says_since_when_it_lasts_and_what_for() -> None:
+    paused = Policy(paused_since=NOW, paused_until=NOW + HOUR, paused_by=BY_OWNER, owner_told=True)
+    assert pause(Policy(), NOW, NOW + HOUR, NOW) == paused
+    flooded = Policy(paused_since=NOW, paused_until=NOW + FLOOD_PAUSE, paused_by=BY_FLOOD)
+    assert pause_for_flood(paused, NOW) == flooded
+    assert resume(pause(Policy(), NOW, FOR_EVER, NOW), NOW + HOUR) == Policy(resumed_at=NOW + HOUR)
+    assert resume(tell_owner(flooded, NOW + FLOOD_PAUSE), NOW) == Policy(resumed_at=NOW)
+
+
+def test_a_pause_that_ends_with_another_changes_nothing() -> None:
+    flooded = pause_for_flood(Policy(), NOW)
+    assert pause(flooded, NOW, NOW + FLOOD_PAUSE, NOW) is flooded
+    paused = pause(Policy(), NOW, NOW + FLOOD_PAUSE, NOW)
+    assert pause_for_flood(paused, NOW) is paused
+
+
+def test_resuming_twice_at_once_changes_nothing_but_later_it_says_when() -> None:
+    resumed = resume(Policy(), NOW)
+    assert resume(resumed, NOW) is resumed
+    assert resume(resumed, NOW + HOUR).resumed_at == NOW + HOUR
+
+
+def test_the_owner_hears_of_a_flood_once() -> None:
+    flooded = pause_for_flood(Policy(), NOW)
+    end = NOW + FLOOD_PAUSE
+    assert untold_flood(flooded) == end
+    told = tell_owner(flooded, end)
+    assert (told, untold_flood(told)) == (flooded.having(owner_told=True), None)
+    assert tell_owner(flooded, end + HOUR) is flooded
+    assert untold_flood(pause(Policy(), NOW, end, NOW).having(owner_told=False)) is None
 
 
 async def test_a_change_is_stored_and_one_that_changes_nothing_is_not() -> None:

@@ -7,12 +7,22 @@ import pytest
 
 from edge.userbot import phrases
 from edge.userbot.chat.question_progress import (
+    continue_trace,
+    doubt_question,
+    drop_answered_question,
+    drop_notice,
+    drop_thinking_line,
     expire,
+    finish_erasing,
     finish_question,
+    give_up_question,
+    limit_deadline,
     record_answer,
     record_failure,
     record_part_sent,
     record_thinking_line,
+    skip_waiting_question,
+    take_up_next,
 )
 from edge.userbot.chat.record import (
     ALWAYS_WRITTEN,
@@ -23,6 +33,7 @@ from edge.userbot.chat.record import (
     MAX_QUESTION_BYTES,
     MAX_SEEN,
     MAX_WAITING,
+    NO_MESSAGE,
     AnswerText,
     ChatRecord,
     Current,
@@ -220,3 +231,87 @@ def test_the_fullest_record_fits_into_one_nats_message() -> None:
         notices=(Notice(message_id=2**62, text=phrases.help_text("ru", "Тимоха,")),) * MAX_NOTICES,
     )
     assert len(record.to_json()) < 1024 * 1024 - 8192
+
+
+def test_a_question_from_before_a_restore_is_doubtful_and_one_asked_since_is_not() -> None:
+    record = asking()
+    doubtful = doubt_question(record, NOW + timedelta(seconds=1))
+    assert doubtful == record.having(current=current_of(record).having(question=question().having(doubtful=True)))
+    assert doubt_question(doubtful, NOW + timedelta(seconds=1)) is doubtful
+    assert doubt_question(record, NOW) is record
+    assert doubt_question(ChatRecord(), NOW) == ChatRecord()
+
+
+def test_a_thinking_line_that_cant_be_edited_is_forgotten() -> None:
+    record = record_thinking_line(asking(), ID, 5)
+    assert current_of(drop_thinking_line(record, ID)).thinking_id == NO_MESSAGE
+    assert drop_thinking_line(record, "7.42.2.0") is record
+
+
+def test_a_question_that_cant_be_answered_fails_from_the_start_and_is_dropped_if_that_cant_be_sent_either() -> None:
+    record = record_part_sent(record_answer(record_thinking_line(asking(question(2)), ID, 5), ID, "a", NOW), ID, 1)
+    failed = give_up_question(record, ID, LATER, LATER)
+    current = current_of(failed)
+    assert (current.outcome, current.settled_at) == (Failure(reason=phrases.INTERNAL), LATER)
+    assert (current.thinking_id, current.parts_sent) == (NO_MESSAGE, 0)
+    following = give_up_question(failed, ID, LATER, LATER + timedelta(seconds=1))
+    assert (current_of(following).request_id, current_of(following).deadline) == (
+        "7.42.2.0",
+        LATER + timedelta(seconds=1),
+    )
+    assert give_up_question(record, "7.42.2.0", LATER, LATER) is record
+
+
+def test_what_was_answered_before_a_restore_is_dropped_and_the_next_question_asked() -> None:
+    record = asking(question(2))
+    following = current_of(drop_answered_question(record, ID, LATER + timedelta(seconds=1)))
+    assert (following.request_id, following.deadline) == ("7.42.2.0", LATER + timedelta(seconds=1))
+    assert drop_answered_question(record, "7.42.2.0", LATER) is record
+
+
+def test_a_waiting_question_that_cant_be_taken_up_gets_a_line_in_the_users_language() -> None:
+    record = ChatRecord(waiting=(question(2), question(3)))
+    notice = Notice(message_id=2, text=phrases.failure("ru", phrases.INTERNAL))
+    assert skip_waiting_question(record) == ChatRecord(waiting=(question(3),), notices=(notice,))
+    empty = ChatRecord()
+    assert skip_waiting_question(empty) is empty
+
+
+def test_a_waiting_question_is_taken_up_only_if_there_is_no_other() -> None:
+    record = ChatRecord(waiting=(question(2).having(revision=3), question(3)))
+    taken = take_up_next(record, "7", "42", LATER)
+    assert taken.waiting == (question(3),)
+    assert (current_of(taken).request_id, current_of(taken).deadline) == ("7.42.2.3", LATER)
+    assert take_up_next(taken, "7", "42", LATER) is taken
+
+
+def test_a_deadline_is_only_moved_forward_and_only_of_what_has_no_outcome() -> None:
+    record, earlier = asking(), LATER - timedelta(seconds=1)
+    assert current_of(limit_deadline(record, earlier)).deadline == earlier
+    assert limit_deadline(record, LATER) is record
+    answered = record_answer(record, ID, "a", NOW)
+    assert limit_deadline(answered, earlier) is answered
+    assert limit_deadline(ChatRecord(), earlier) == ChatRecord()
+
+
+def test_a_question_goes_on_under_another_trace() -> None:
+    record = asking()
+    assert current_of(continue_trace(record, {"traceparent": "00-cc"})).question == question().having(
+        trace={"traceparent": "00-cc"}
+    )
+    assert continue_trace(ChatRecord(), {"traceparent": "00-cc"}) == ChatRecord()
+
+
+def test_a_notice_that_was_sent_is_dropped_by_its_message_or_its_key() -> None:
+    record = ChatRecord(notices=(Notice(message_id=1, text="a"), Notice(message_id=NO_MESSAGE, text="b", key="k")))
+    assert drop_notice(record, 1).notices == record.notices[1:]
+    assert drop_notice(record, NO_MESSAGE, "k").notices == record.notices[:1]
+    assert drop_notice(record, NO_MESSAGE) is record
+
+
+def test_erasing_is_over_once_all_of_it_was_erased() -> None:
+    record = ChatRecord(erasing=True, deleted_to=7)
+    assert finish_erasing(record, 7) == ChatRecord(deleted_to=7)
+    assert finish_erasing(record, 6) is record
+    over = ChatRecord(deleted_to=7)
+    assert finish_erasing(over, 7) is over
