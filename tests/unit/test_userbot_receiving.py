@@ -1,5 +1,6 @@
 """What each kind of message changes in the chat record."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,8 +8,17 @@ import pytest
 from edge.userbot import phrases
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.question_progress import drop_notice, finish_erasing, finish_question, record_answer
-from edge.userbot.chat.record import MAX_NOTICES, MAX_SEEN, MAX_WAITING, ChatRecord, Notice, Question, from_json
-from edge.userbot.chat.transitions import Decision, Effect, receive, refuse_and_forget
+from edge.userbot.chat.record import (
+    MAX_NOTICES,
+    MAX_SEEN,
+    MAX_WAITING,
+    ChatRecord,
+    ChatSettings,
+    Notice,
+    Question,
+    from_json,
+)
+from edge.userbot.chat.transitions import Decision, Effect, receive, receive_and_forget, refuse, refuse_and_forget
 from edge.userbot.rules import Rules
 from events.schema import Role, Turn
 
@@ -16,6 +26,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 IGNORE = Rules()
 QUEUE = Rules(when_busy="queue")
 SOON = timedelta(seconds=120)
+NOTICES = (Notice(message_id=9, text="готово"),)
 HISTORY = (Turn(role=Role.USER, text="раз"), Turn(role=Role.ASSISTANT, text="два"))
 
 
@@ -298,3 +309,77 @@ def test_what_has_no_room_is_stored_at_the_price_of_the_history(text) -> None:
     refused = refuse_and_forget(ChatRecord(history=HISTORY), incoming(text), IGNORE, NOW).record
     assert refused.history == ()
     assert len(refused.notices) == 1
+
+
+ANSWERED = replace(incoming("/set_context_length 5"), answered=True, before_restore=True)
+"""A message that the chat shows to be answered, though the restored record lacks it."""
+
+
+def test_a_command_that_was_answered_before_a_restore_is_repeated_without_an_answer() -> None:
+    received = receive(ChatRecord(notices=NOTICES), ANSWERED, IGNORE, NOW)
+    assert received == Decision(
+        ChatRecord(seen=(1,), notices=NOTICES, settings=ChatSettings(context_length=5)), Effect.ANSWERED_BEFORE
+    )
+    forgotten = receive(ChatRecord(history=HISTORY), replace(ANSWERED, text="/delete_history"), IGNORE, NOW)
+    assert forgotten == Decision(ChatRecord(seen=(1,), erasing=True, deleted_to=1), Effect.ANSWERED_BEFORE)
+
+
+@pytest.mark.parametrize("text", ["Тимоха, раз", "Тимоха,"])
+def test_a_question_that_was_answered_before_a_restore_is_not_asked_again(text: str) -> None:
+    received = receive(ChatRecord(), replace(ANSWERED, text=text), IGNORE, NOW)
+    assert received == Decision(ChatRecord(seen=(1,)), Effect.ANSWERED_BEFORE)
+
+
+def test_old_history_is_deleted_even_if_the_order_is_from_before_a_restore_and_unanswered() -> None:
+    old = replace(incoming("/delete_history", age=timedelta(days=1)), before_restore=True)
+    assert receive(ChatRecord(history=HISTORY), old, IGNORE, NOW) == Decision(
+        ChatRecord(seen=(1,), erasing=True, deleted_to=1), Effect.ANSWERED_BEFORE
+    )
+    assert receive(ChatRecord(), replace(old, text="/help"), IGNORE, NOW).effect is Effect.TOO_OLD
+    assert receive(ChatRecord(), replace(old, before_restore=False), IGNORE, NOW).effect is Effect.TOO_OLD
+
+
+def test_a_message_is_too_old_after_the_window_and_not_with_its_end() -> None:
+    at_the_end = incoming("/help", age=IGNORE.catch_up_window)
+    assert receive(ChatRecord(), at_the_end, IGNORE, NOW).effect is Effect.HELPED
+    late = incoming("/help", age=IGNORE.catch_up_window + timedelta(microseconds=1))
+    assert receive(ChatRecord(), late, IGNORE, NOW).effect is Effect.TOO_OLD
+
+
+def test_a_question_that_only_fits_without_the_history_is_asked_without_it() -> None:
+    message = incoming("Тимоха, раз")
+    received = receive_and_forget(ChatRecord(history=HISTORY), message, IGNORE, NOW)
+    asked = receive(ChatRecord(), message, IGNORE, NOW)
+    assert received == asked
+    assert asked.effect is Effect.ASKED
+
+
+def test_a_question_that_does_not_fit_at_all_is_refused_as_too_large_in_the_users_language() -> None:
+    for locale, answered in (("en", "en"), ("de", "ru")):
+        received = receive_and_forget(ChatRecord(), incoming("Тимоха, раз", locale=locale), IGNORE, NOW)
+        line = phrases.failure(answered, phrases.TOO_LARGE)
+        assert received.effect is Effect.REFUSED
+        assert received.record.notices == (Notice(message_id=1, text=line),)
+        assert received.record.current is None
+
+
+def test_a_refused_question_counts_as_seen_and_as_an_answer() -> None:
+    message = incoming("Тимоха, раз")
+    refused, asked = refuse(ChatRecord(), message, IGNORE, NOW, reason=phrases.INTERNAL), after("Тимоха, раз")
+    assert (refused.record.seen, refused.record.rate) == (asked.record.seen, asked.record.rate)
+    assert refused.record.rate.answers == 1
+    assert refused.record.notices == (Notice(message_id=1, text=phrases.failure("ru", phrases.INTERNAL)),)
+
+
+def test_what_is_no_question_is_not_refused() -> None:
+    silent = refuse(ChatRecord(), incoming("раз"), IGNORE, NOW, reason=phrases.INTERNAL)
+    assert silent == Decision(ChatRecord(), Effect.SILENT)
+    helped = refuse_and_forget(ChatRecord(history=HISTORY), incoming("/help"), IGNORE, NOW)
+    assert (helped.effect, helped.record.history) == (Effect.HELPED, ())
+
+
+def test_what_changes_nothing_leaves_the_history() -> None:
+    record = ChatRecord(history=HISTORY)
+    received = receive_and_forget(record, incoming("раз"), IGNORE, NOW)
+    assert received.record is record
+    assert received.effect is Effect.SILENT
