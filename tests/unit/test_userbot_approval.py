@@ -27,7 +27,15 @@ from edge.userbot.chat.question_progress import (
     record_part_sent,
     record_thinking_line,
 )
-from edge.userbot.chat.record import MAX_QUESTION_BYTES, NO_MESSAGE, AnswerText, ChatRecord, Failure, from_json
+from edge.userbot.chat.record import (
+    MAX_ANSWER_BYTES,
+    MAX_QUESTION_BYTES,
+    NO_MESSAGE,
+    AnswerText,
+    ChatRecord,
+    Failure,
+    from_json,
+)
 from edge.userbot.chat.steps import Deliver, Expire, ExpireApproval, Recall, Submit, TakeUp, Think, next_step, wake_at
 from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.people import People, Person
@@ -120,6 +128,10 @@ def test_a_question_that_needs_approval_says_so_and_who_asks_and_never_grows_in_
 )
 def test_the_owners_reply_is_a_choice(text, choice) -> None:
     assert read_choice(text) == choice
+
+
+def test_a_text_of_the_owners_is_kept_within_bounds() -> None:
+    assert read_choice("я" * MAX_ANSWER_BYTES) == Replace("я" * (MAX_ANSWER_BYTES // 2))
 
 
 def test_a_question_that_needs_approval_is_published_even_while_nothing_can_be_sent() -> None:

@@ -68,6 +68,7 @@ def test_a_long_word_is_cut_between_characters_as_a_reader_sees_them() -> None:
     assert split("aaaa" + FAMILY, 12) == ["aaaa", FAMILY]
     assert split("aaae\u0301", 4) == ["aaa", "e\u0301"]
     assert split("a🇷🇺🇬🇧", 7) == ["a🇷🇺", "🇬🇧"]
+    assert split("🇷🇺🇬🇧", 7) == ["🇷🇺", "🇬🇧"]
 
 
 def test_a_character_longer_than_a_message_is_cut_all_the_same() -> None:

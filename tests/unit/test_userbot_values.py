@@ -7,7 +7,7 @@ from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.contacts import Contact, Contacts, Prefix
 from edge.userbot.delays import Delay
 from edge.userbot.quiet_hours import QuietHours, time_zone
-from edge.userbot.rule_values import DelayText, Entries, OwnTexts, Persona, TimeZone, TriggerEntries
+from edge.userbot.rule_values import DelayText, Entries, Language, OwnTexts, Persona, TimeZone, TriggerEntries
 from edge.userbot.rules import Override
 from edge.userbot.triggers import Trigger, Triggers, entry
 
@@ -100,6 +100,7 @@ def test_a_list_is_one_line_or_a_list_of_texts_and_numbers() -> None:
         (Entries, 12, "Input should be a valid tuple"),
         (TriggerEntries, ["any:0%"], "'any:0%': a share is above 0% and at most 100%"),
         (TimeZone, "Mars", "there is no time zone 'Mars'; write one such as Europe/Berlin"),
+        (Language, "de", "input should be 'en' or 'ru'"),
         (DelayText, "soon", "'soon' is not a number of seconds, or two such as 2-10"),
         (DelayText, True, "Input should be a valid string"),
         (DelayText, [3], "Input should be a valid string"),
