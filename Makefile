@@ -23,7 +23,7 @@ SHELL := bash
 # PLANTED      the faults that `make simulate-planted` plants, comma-separated; by default all
 # MUTANTS      which mutants `make mutants` tests, e.g. "edge.userbot.rules.*"; by default all
 # MUTANTS_AT_ONCE  how many at a time, by default one a core
-# SOAK_MINUTES how long `make soak` asks, 40
+# SOAK_MINUTES  how long `make soak` asks, 40
 # SOAK_USERS   how many users ask meanwhile, each about once in 45 s, 200
 # SOAK_SEED    the seed of its users and kills; by default a new one each time
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, elastic, capacity, start, chats, bursts or voice; by default everything

@@ -195,7 +195,7 @@ def test_the_readme_lists_every_command():
 
 
 def test_every_path_in_the_readmes_tree_exists():
-    tree = (ROOT / "README.md").read_text().split("## Where things are")[1].split("```")[1]
+    tree = (ROOT / "README.md").read_text().split("## Where things are")[1].split("```text")[1].split("```")[0]
     parent = ROOT
     for line in tree.strip().splitlines():
         name = line.split()[0]
