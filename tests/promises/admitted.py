@@ -36,7 +36,7 @@ class Admitted:
         """How many questions may have been counted: if a line went with its process, it shows when one comes again."""
         book = self._part.book
         messages = {(one.chat, one.message_id) for one in self._part.asked}
-        return len(messages & ({one for one in messages if book.asked.get(one)} | book.repeated - set(book.refused)))
+        return len(messages & ({one for one in messages if book.asked.get(one)} | book.repeated.keys() - book.refused.keys()))
 
     def wrongs(self) -> Iterator[str]:
         for question in self._part.asked:

@@ -80,8 +80,7 @@ class Judge:
             return kind, ""
         if kind := self._cut_short(case):
             return kind, ""
-        # An emptied store, or a history deleted later, may have taken along that it was seen.
-        untaken = not (case.asked or case.settled_at or case.question.name in self._part.published)
+        untaken = not (case.asked or case.settled_at or any(map(self._was_taken_up, self.pieces.burst(case.question))))
         if case.question.is_piece or self.pieces.is_collected(case.question):
             return self._silence_of_piece(case, untaken), ""
         never_asked = case.seen and untaken
@@ -93,6 +92,14 @@ class Judge:
             return (kind, "") if kind else ("ignored_busy", why_not)
         kind = self._faults.silence(case) or self._owners_silence(case, never_asked, unlogged=True)
         return kind or "lost", ""
+
+    def _was_taken_up(self, question: Asked) -> bool:
+        """Whether a model was asked, by the log, or as an emptied store or a deleted history may have taken along.
+
+        A burst is asked as its last piece.
+        """
+        key, book = (question.chat, question.message_id), self._part.book
+        return bool(book.asked.get(key)) or key in book.settled or question.name in self._part.published
 
     def _silence_of_piece(self, case: Case, untaken: bool) -> str:
         if self.pieces.was_left_behind(case.question):
@@ -120,10 +127,15 @@ class Judge:
         return next((one.at for one in found if one.at <= end), None)
 
     def _erases(self, erased: Erased, case: Case) -> bool:
-        """Whether it was written later, or was fetched later after a gap in the updates."""
-        carried_out = self._part.book.erased.get((erased.chat, erased.message_id), 0.0)
-        collected, _ = self._part.book.collected.get((erased.chat, case.question.message_id), (FOR_EVER, ""))
-        return erased.message_id > case.question.message_id or carried_out > min(case.asked, default=collected)
+        """Whether it was written later, or was fetched later after a gap in the updates.
+
+        If the store's confirmation was lost, the log has no more than that the question was known when it came again.
+        """
+        book, key = self._part.book, (erased.chat, case.question.message_id)
+        carried_out = book.erased.get((erased.chat, erased.message_id), 0.0)
+        collected, _ = book.collected.get(key, (FOR_EVER, ""))
+        taken_in = min(*case.asked, collected, book.repeated.get(key, FOR_EVER))
+        return erased.message_id > case.question.message_id or carried_out > taken_in
 
     def _owners_silence(self, case: Case, never_asked: bool, *, unlogged: bool = False) -> str:
         """What the silence is called if its owner explains it."""

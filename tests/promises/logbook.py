@@ -21,7 +21,7 @@ class Logbook:
     `refused`: when a rule of the owner's did. `outcomes`: how those were settled. By chat: when Telegram refused an
     answer for good. `owner_wrote`: when which message was taken for the owner's. `erased`: when which `/delete_history`
     was carried out. `unstored`: when what was not stored as it should be, or was `dropped`. `unheard`: what came when
-    the bot was not to answer for the account. `repeated`: what came again, and had been taken in. A killed process
+    the bot was not to answer for the account. `repeated`: when what had been taken in came again. A killed process
     takes the lines with it that it had not written.
     """
 
@@ -39,7 +39,7 @@ class Logbook:
     erased: dict[Message, float] = field(default_factory=dict)
     unstored: dict[Message, list[tuple[float, str]]] = field(default_factory=dict)
     unheard: set[Message] = field(default_factory=set)
-    repeated: set[Message] = field(default_factory=set)
+    repeated: dict[Message, float] = field(default_factory=dict)
 
     def take(self, line: Logged) -> None:
         message = line.chat, line.message_id
@@ -60,7 +60,7 @@ class Logbook:
             case "dropped" | "not_stored":
                 self.unstored.setdefault(message, []).append((line.at, line.effect))
             case "duplicate":
-                self.repeated.add(message)
+                self.repeated.setdefault(message, line.at)
             case "no_right" | "ended":
                 self.unheard.add(message)
             case "ignored_busy":

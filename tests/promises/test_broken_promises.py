@@ -219,6 +219,17 @@ def test_a_piece_that_was_being_collected_is_erased_by_a_deletion_that_was_fetch
     assert len(lost) == faults
 
 
+@pytest.mark.parametrize(("came_again", "faults"), [(110.5, 0), (110.7, 1)])
+def test_what_was_known_when_it_came_again_is_erased_by_a_deletion_that_was_fetched_after_that(
+    came_again, faults
+) -> None:
+    """The line that it was asked is missing, as the store's confirmation was lost."""
+    waiting = replace(asked(ANNA, 13, 110.4), text="вопрос 99")
+    more = [Logged(USER, ANNA, 13, "duplicate", came_again), Logged(USER, ANNA, 12, "deleted", 110.6)]
+    lost = [fault for fault in judge(history([*good(), waiting, *more])).faults if fault.startswith("lost")]
+    assert len(lost) == faults
+
+
 def test_an_answer_comes_twice_only_if_telegram_refused_both_to_change_it_and_to_show_it() -> None:
     again = answer(ANNA, 5, 105.0, "вопрос 10")
     refusals = [Disturbance(what, "telegram", 104.0, 104.0, USER) for what in ("edit_refused", "look_refused")]

@@ -158,6 +158,15 @@ def test_a_message_without_the_prefix_expires_likewise() -> None:
     assert judge(History((*known[:2], *logged, *settled(5, "answered")))).faults == ["lost: 1.2.5 вопрос 5"]
 
 
+def test_a_burst_expires_with_all_its_messages_although_the_last_is_deleted_after_it_was_asked() -> None:
+    asked = [Asked(USER, ANNA, n, n, f"1.2.{n}.0", f"вопрос {n}", 90.0 + n, is_piece=True) for n in (4, 5)]
+    asked[1] = replace(asked[1], deleted_at=98.0)
+    logged = [Logged(USER, ANNA, n, "collected" if n > 4 else "collecting", 95.0 + n / 10) for n in (4, 5)]
+    known = (Account(USER, True, 4, (ANNA,), "drop", hourly=9), *asked, *logged, Acknowledged(REQUESTS, "1.2.5.0"))
+    assert judge(History((*known, *settled(5, "expired")))).faults == []
+    assert judge(History(known)).faults == ["lost: 1.2.4 вопрос 4"]
+
+
 def test_a_decision_that_came_too_late_is_none(make_owned) -> None:
     question = a_question(5, 100)
     late = did("approve", 102, 10, None, said=draft_phrases.over("ru"))
