@@ -36,7 +36,8 @@ class Admitted:
         """How many questions may have been counted: if a line went with its process, it shows when one comes again."""
         book = self._part.book
         messages = {(one.chat, one.message_id) for one in self._part.asked}
-        return len(messages & ({one for one in messages if book.asked.get(one)} | book.repeated.keys() - book.refused.keys()))
+        known = book.repeated.keys() - book.refused.keys()
+        return len(messages & ({one for one in messages if book.asked.get(one)} | known))
 
     def wrongs(self) -> Iterator[str]:
         for question in self._part.asked:

@@ -11,7 +11,7 @@ import pytest
 from edge.userbot import draft_phrases, phrases
 from edge.userbot.chat.drafts import draft_shown_by
 from edge.userbot.chat.incoming import Incoming
-from edge.userbot.chat.record import MAX_DRAFTS, ChatRecord, Draft, Order
+from edge.userbot.chat.record import MAX_DRAFTS, NO_MESSAGE, ChatRecord, Draft, Order, Unconfirmed
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.approvals import Approvals
 from edge.userbot.driving.drivers import Drivers
@@ -33,6 +33,8 @@ from observability.telemetry import noop_telemetry
 
 ACCOUNT = OWNER = "1"
 CHAT = "2"
+BOSS = "42"
+"""A bot's owner."""
 HOUR = timedelta(hours=1)
 ANNA = Person(id=CHAT, name="Анна")
 LONG = "слово. " * 1200
@@ -93,6 +95,7 @@ class World:
         self.telegram, self.log = Telegram(), MemoryLog(clock=retrying.clock)
         self.records, self.marks = MemoryRecords(), MemoryMarks()
         self.numbers = iter(range(1, 100))
+        self.by_bot = False
         self.tasks: list[asyncio.Task[Any]] = []
         self.start()
 
@@ -108,6 +111,7 @@ class World:
             retrying=self.retrying,
             rules=lambda: self.rules,
             owner_chat=self.owner_chat,
+            by_bot=self.by_bot,
         )
         self.drivers = Drivers(self.ports)
         self.intake = Intake(self.ports, self.drivers, lambda: self.rules)
@@ -544,3 +548,39 @@ def test_who_is_the_owner_no_longer_sees_no_draft_and_orders_nothing(lives) -> N
         assert (await world.ports.chats.policy.load()).paused_until is None
 
     lives(story)
+
+
+@pytest.mark.parametrize(("by_bot", "lines"), [(True, [draft_phrases.over("ru")]), (False, [])])
+def test_who_replies_to_a_draft_that_a_bot_lost_as_it_was_sent_is_told_that_it_is_over(lives, by_bot, lines) -> None:
+    async def story(world: World) -> None:
+        world.by_bot = by_bot
+        await world.restart()
+        world.telegram.refused[BOSS] = MessengerError("Telegram did not answer")
+        await wait_out(world)
+        world.telegram.refused.clear()
+        await world.ports.chats.change(BOSS, lambda record: record.having(orders=(replied(world),)))
+        world.drivers.wake(BOSS)
+        await world.until(lambda record: not (record.orders or record.notices), BOSS)
+        assert world.telegram.texts(BOSS) == lines
+
+    lives(story, owner_chat=BOSS)
+
+
+def test_who_replies_to_a_draft_of_unknown_id_that_waits_is_not_told_that_it_is_over(lives) -> None:
+    async def story(world: World) -> None:
+        world.by_bot = True
+        await world.restart()
+        draft = Draft(chat="9", request_id="1.9.1.0", message_ids=(NO_MESSAGE,), shown=True)
+        unnamed = Unconfirmed(digest="draft", reply_to=NO_MESSAGE)
+        known = {"drafts": (draft,), "unconfirmed": (unnamed,), "orders": (replied(world),)}
+        await world.ports.chats.change(BOSS, lambda record: record.having(**known))
+        world.drivers.wake(BOSS)
+        await world.until(lambda record: not (record.orders or record.notices), BOSS)
+        assert world.telegram.texts(BOSS) == []
+
+    lives(story, owner_chat=BOSS)
+
+
+def replied(world: World) -> Order:
+    """To a message that no record knows."""
+    return Order(message_id=500, text="+", date=world.clock.now(), reply_to=499)

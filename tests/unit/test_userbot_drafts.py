@@ -16,6 +16,7 @@ from edge.userbot.chat.drafts import (
     draft_to_show,
     find_draft,
     may_answer_draft,
+    may_answer_lost_draft,
     record_draft_message,
 )
 from edge.userbot.chat.incoming import OwnMessage
@@ -109,6 +110,19 @@ def test_a_message_that_may_have_been_sent_before_a_crash_is_deleted_once_it_is_
     assert record.drafts[0].digests == (), "nothing of a text outlives its draft"
     sent = record_sent(record, SentMessage(6, "два", NO_MESSAGE))
     assert record_draft_message(sent, ID, 6, last=False).withdrawn == (5, 6)
+
+
+def test_a_reply_to_a_bot_may_be_about_a_draft_that_was_closed_before_the_id_of_its_message_was_known() -> None:
+    record = add_draft(ChatRecord(seen=(4,), sent=(3,)), DRAFT.having(digests=(digest("раз"),)))
+    assert not may_answer_lost_draft(record, 5), "it is to be shown"
+    closed = close_draft(record, ID)
+    assert may_answer_lost_draft(closed, 5)
+    assert not any(may_answer_lost_draft(closed, known) for known in (3, 4, NO_MESSAGE, None))
+    known = record_draft_message(record_sent(closed, SentMessage(5, "раз", NO_MESSAGE)), ID, 5, last=True)
+    assert not may_answer_lost_draft(known, 5)
+    assert not may_answer_lost_draft(known, 6)
+    unnamed = record_draft_message(record_sent(record, SentMessage(NO_MESSAGE, "раз", NO_MESSAGE)), ID, 0, last=True)
+    assert may_answer_lost_draft(unnamed, 5), "Telegram did not say the id"
 
 
 def test_a_message_that_is_seen_before_its_sending_is_recorded_counts_as_sent() -> None:

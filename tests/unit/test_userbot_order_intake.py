@@ -9,6 +9,7 @@ import pytest
 
 from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.own_messages import SentMessage, record_sent
+from edge.userbot.chat.record import NO_MESSAGE, Unconfirmed
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
@@ -116,6 +117,16 @@ async def test_a_bot_takes_orders_of_its_owner_only(make_world: Make) -> None:
 @pytest.mark.parametrize("text", ["Тимоха, как дела?", "/delete_history", "/set_context_length 3", "привет"])
 async def test_a_bots_owner_talks_to_it_as_everyone_does(make_world: Make, text: str) -> None:
     assert await make_world(BOSS).to_bot(text) is Effect.SILENT
+
+
+@pytest.mark.parametrize("text", ["+", "Тимоха, лучше так"])
+async def test_a_reply_to_a_draft_that_a_bot_lost_as_it_was_sent_is_no_question(make_world: Make, text: str) -> None:
+    world, lost = make_world(BOSS), Unconfirmed(digest="draft", reply_to=NO_MESSAGE, withdraw=True)
+    await world.chats.change(BOSS, lambda record: record.having(sent=(5,), unconfirmed=(lost,)))
+    assert await world.to_bot(text, reply_to=5) is Effect.SILENT
+    assert await world.to_bot(text) is Effect.SILENT
+    assert await world.to_bot(text, reply_to=6) is Effect.ORDERED
+    assert await world.orders(BOSS) == [text]
 
 
 async def test_what_a_bots_owner_forwards_is_no_order(make_world: Make) -> None:

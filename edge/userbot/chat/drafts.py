@@ -34,6 +34,22 @@ def may_answer_draft(record: ChatRecord, reply_to: int | None) -> bool:
     return draft_shown_by(record, reply_to) is not None or draft_to_show(record) is not None
 
 
+def may_answer_lost_draft(record: ChatRecord, reply_to: int | None) -> bool:
+    """Return whether a reply to a bot may be about a draft's message of which it never gets the id.
+
+    The draft was closed while its message was being sent, or Telegram did not say the id. Such a message replies to
+    none, and Telegram does not show a bot what it has sent.
+    """
+    if not reply_to or reply_to in record.sent or reply_to in record.seen:
+        return False
+    return any(one.reply_to == NO_MESSAGE for one in record.unconfirmed)
+
+
+def may_lost_draft_wait(record: ChatRecord) -> bool:
+    """Return whether a draft that waits has a message of which no id is known."""
+    return any(NO_MESSAGE in draft.message_ids and not draft.closed for draft in record.drafts)
+
+
 def draft_to_show(record: ChatRecord) -> Draft | None:
     """Return the oldest draft of which not all messages were sent."""
     return next((draft for draft in record.drafts if not (draft.shown or draft.closed)), None)

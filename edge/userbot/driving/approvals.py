@@ -80,6 +80,12 @@ class Approvals:
             case Replace():
                 return draft_phrases.replaced(locale, draft.asker)
 
+    def answer_lost(self, order: Order, record: ChatRecord) -> str:
+        """Return the line that answers a reply to a draft which a bot does not know, empty if such a one may wait."""
+        if not (self._ports.by_bot and drafts.may_answer_lost_draft(record, order.reply_to)):
+            return ""
+        return "" if drafts.may_lost_draft_wait(record) else draft_phrases.over(self._ports.rules().locale)
+
     async def _decide(self, order: Order, draft: Draft, choice: Choice) -> bool:
         """Return whether the draft was decided by this order."""
         deadline = self._clock.now() + self._ports.deadline

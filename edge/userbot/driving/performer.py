@@ -148,7 +148,9 @@ class Performer:
             return ""
         if draft := draft_shown_by(record, order.reply_to):
             return await self._approvals.decide(order, draft)
-        return await self._orders.carry_out(order) if parse_order(order.text) else ""
+        if parse_order(order.text):
+            return await self._orders.carry_out(order)
+        return self._approvals.answer_lost(order, record)
 
     async def skip(self, step: Step | None, record: ChatRecord) -> None:
         """Skip a step that does not work: fail its question, or drop it if it has failed already."""

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from edge.userbot.chat.commands import DeleteHistory, Help, parse
-from edge.userbot.chat.drafts import may_answer_draft
+from edge.userbot.chat.drafts import may_answer_draft, may_answer_lost_draft
 from edge.userbot.chat.incoming import Incoming, OwnMessage, Press
 from edge.userbot.chat.owner_turn import take_own
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
@@ -20,7 +20,7 @@ from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.storing import store_with_retries
 from edge.userbot.owner.orders import parse_order
-from edge.userbot.owner.receiving import DATE_STEP, receive_order, start_afresh, take_in_own_chat
+from edge.userbot.owner.receiving import DATE_STEP, receive_order_to_bot, start_afresh, take_in_own_chat
 from edge.userbot.rules import Rules
 from events.faults import UNKNOWN_ATTEMPTS
 
@@ -79,7 +79,7 @@ class OwnIntake:
         if is_for_all and not await self._may_answer_draft(message):
             return Effect.SILENT
         order = OwnMessage(account, chat, message.message_id, message.text, message.date, message.reply_to)
-        return await self._receive(order, receive_order)
+        return await self._receive(order, receive_order_to_bot)
 
     async def receive_press(self, press: Press) -> Effect:
         """Take in a press of a draft's button as the reply that it stands for, once for each message.
@@ -90,7 +90,8 @@ class OwnIntake:
         if chat != self._ports.owner_chat or not self._ports.by_bot:
             return Effect.SILENT
         date, shown = self._clock.now() - self._clock_offset(), press.message_id
-        return await self._receive(OwnMessage(account, chat, shown, press.data, date, reply_to=shown), receive_order)
+        order = OwnMessage(account, chat, shown, press.data, date, reply_to=shown)
+        return await self._receive(order, receive_order_to_bot)
 
     async def _may_answer_draft(self, message: Incoming) -> bool:
         if message.reply_to is None:
@@ -102,7 +103,7 @@ class OwnIntake:
         except Exception as error:  # noqa: BLE001 - the message is then taken as everyone's is
             log.warning("message.not_compared", chat=message.chat, error=describe_error(error))
             return False
-        return may_answer_draft(record, message.reply_to)
+        return may_answer_draft(record, message.reply_to) or may_answer_lost_draft(record, message.reply_to)
 
     async def _receive(self, message: OwnMessage, decide: Decide) -> Effect:
         message = replace(message, date=message.date + self._clock_offset())

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from edge.userbot.chat.drafts import may_answer_draft
+from edge.userbot.chat.drafts import may_answer_draft, may_answer_lost_draft
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.own_messages import add_notice, is_ours, record_seen
 from edge.userbot.chat.record import (
@@ -38,7 +38,16 @@ def receive_order(record: ChatRecord, message: OwnMessage, rules: Rules, now: da
 
     A decision about a draft counts whatever its age: the draft knows how long it waits.
     """
-    decides = may_answer_draft(record, message.reply_to)
+    return _receive(record, message, rules, now, decides=may_answer_draft(record, message.reply_to))
+
+
+def receive_order_to_bot(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetime) -> Decision:
+    """Take in a message to a bot of its owner's, who may reply to a draft that the bot does not know any more."""
+    decides = may_answer_draft(record, message.reply_to) or may_answer_lost_draft(record, message.reply_to)
+    return _receive(record, message, rules, now, decides=decides)
+
+
+def _receive(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetime, *, decides: bool) -> Decision:
     if not decides and parse_order(message.text, rules.names) is None:
         return Decision(record, Effect.SILENT)
     if message.message_id in record.seen:
