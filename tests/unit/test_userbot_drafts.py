@@ -12,6 +12,7 @@ from edge.userbot.chat.drafts import (
     MAX_CLOSED,
     add_draft,
     close_draft,
+    close_drafts_of,
     draft_shown_by,
     draft_to_show,
     find_draft,
@@ -90,6 +91,13 @@ def test_a_closed_draft_has_its_messages_deleted_and_still_knows_them() -> None:
     assert close_draft(record, ID) is record
     assert close_draft(record, "7.42.2.0") is record
     assert add_draft(record, DRAFT) is record, "a step repeated after a crash must not show it again"
+
+
+def test_the_drafts_of_a_chat_that_knows_nothing_of_them_are_closed_and_no_others() -> None:
+    other = Draft(chat="43", request_id="7.43.1.0", message_ids=(8,), shown=True)
+    record = close_drafts_of(add_draft(shown(5, 6), other), "42")
+    assert record == add_draft(close_draft(shown(5, 6), ID), other)
+    assert close_drafts_of(record, "42") is record
 
 
 def test_a_message_that_was_sent_while_its_draft_was_closed_is_deleted_too() -> None:

@@ -26,6 +26,7 @@ from edge.userbot.chat.record import (
     MAX_UNCONFIRMED,
     MAX_WITHDRAWN,
     NO_MESSAGE,
+    Answered,
     AnswerText,
     ChatRecord,
     Draft,
@@ -77,6 +78,18 @@ def test_a_notice_that_is_seen_is_not_taken_for_the_thinking_line() -> None:
     record = ChatRecord(current=CURRENT, notices=(NOTICE,))
     taken = take_own(record, own("Done.", reply_to=3), Rules(), NOW)
     assert (taken.record, taken.effect) == (ChatRecord(current=CURRENT, sent=(1002,)), Effect.OWN)
+
+
+def test_what_is_seen_of_an_answer_is_recorded_as_if_its_sending_had_been() -> None:
+    record = ChatRecord(current=CURRENT)
+    seen = take_own(record, own(LINE, 20, reply_to=7), Rules(), NOW).record
+    assert seen == ChatRecord(current=CURRENT.having(thinking_id=20), sent=(20,))
+    record = ChatRecord(current=DELIVERING)
+    part = own("fine", 21, reply_to=10)
+    seen = ChatRecord(current=DELIVERING.having(parts_sent=1), sent=(21,))
+    assert take_own(record, part, Rules(), NOW).record == seen
+    answered = (Answered(request_id=CURRENT.request_id, message_ids=(21,)),)
+    assert take_own(record, part, Rules(feedback=True), NOW).record == seen.having(answers=answered)
 
 
 def test_what_is_nothing_of_ours_is_not_recorded() -> None:

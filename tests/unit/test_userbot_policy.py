@@ -140,7 +140,7 @@ def test_a_pause_says_since_when_it_lasts_and_what_for() -> None:
     paused = Policy(paused_since=NOW, paused_until=NOW + HOUR, paused_by=BY_OWNER, owner_told=True)
     assert pause(Policy(), NOW, NOW + HOUR, NOW) == paused
     flooded = Policy(paused_since=NOW, paused_until=NOW + FLOOD_PAUSE, paused_by=BY_FLOOD)
-    assert pause_for_flood(paused, NOW) == flooded
+    assert pause_for_flood(paused.having(paused_since=NOW - HOUR), NOW) == flooded
     assert resume(pause(Policy(), NOW, FOR_EVER, NOW), NOW + HOUR) == Policy(resumed_at=NOW + HOUR)
     assert resume(tell_owner(flooded, NOW + FLOOD_PAUSE), NOW) == Policy(resumed_at=NOW)
 

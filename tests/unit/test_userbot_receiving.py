@@ -20,6 +20,7 @@ from edge.userbot.chat.record import (
 )
 from edge.userbot.chat.transitions import Decision, Effect, receive, receive_and_forget, refuse, refuse_and_forget
 from edge.userbot.rules import Rules
+from edge.userbot.triggers import Triggers
 from events.schema import Role, Turn
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -383,3 +384,10 @@ def test_what_changes_nothing_leaves_the_history() -> None:
     received = receive_and_forget(record, incoming("раз"), IGNORE, NOW)
     assert received.record is record
     assert received.effect is Effect.SILENT
+
+
+def test_a_reply_without_the_prefix_is_answered_only_if_it_replies_to_us() -> None:
+    rules = Rules(triggers=Triggers.of(["replies"]))
+    reply = replace(incoming("правда?"), reply_to=5)
+    assert receive(ChatRecord(sent=(5,)), reply, rules, NOW).effect is Effect.COLLECTING
+    assert receive(ChatRecord(sent=(6,)), reply, rules, NOW) == Decision(ChatRecord(sent=(6,)), Effect.SILENT)
