@@ -175,6 +175,15 @@ def test_a_draft_says_who_asks_what_then_the_answer_then_how_to_decide() -> None
     assert message.text[bold.offset : bold.offset + bold.length] == "всё"
 
 
+def test_each_further_message_of_a_draft_says_which_one_of_how_many_it_is() -> None:
+    messages = draft_messages(current(AnswerText(text="ё " * 4000)), "42", "en")
+    heads = [message.text.partition("\n\n")[0] for message in messages]
+    assert heads[0].startswith("Draft of an answer.")
+    assert heads[1:] == ["Draft, part 2 of 3", "Draft, part 3 of 3"]
+    asks_to_decide = [draft_phrases.how_to_decide("en") in message.text for message in messages]
+    assert asks_to_decide == [False, False, True]
+
+
 def test_a_draft_of_a_failure_shows_the_line_that_the_user_would_get() -> None:
     (message,) = draft_messages(current(Failure(reason=FailureReason.EMPTY)), "42", "en")
     assert message.text.startswith("Draft: the model gave no answer.")

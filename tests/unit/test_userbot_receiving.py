@@ -356,8 +356,8 @@ def test_a_question_that_only_fits_without_the_history_is_asked_without_it() -> 
 
 
 def test_a_question_that_does_not_fit_at_all_is_refused_as_too_large_in_the_users_language() -> None:
-    for locale, answered in (("en", "en"), ("de", "ru")):
-        received = receive_and_forget(ChatRecord(), incoming("Тимоха, раз", locale=locale), IGNORE, NOW)
+    for locale, rules, answered in (("en", IGNORE, "en"), ("de", IGNORE, "ru"), ("de", Rules(locale="en"), "en")):
+        received = receive_and_forget(ChatRecord(), incoming("Тимоха, раз", locale=locale), rules, NOW)
         line = phrases.failure(answered, phrases.TOO_LARGE)
         assert received.effect is Effect.REFUSED
         assert received.record.notices == (Notice(message_id=1, text=line),)
