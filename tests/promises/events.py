@@ -5,8 +5,11 @@ What became of that question is for the judge of its account to say.
 
 from collections.abc import Iterator
 
-from tests.promises.history import Acknowledged, Act, Asked, Disturbance, Draft, History
+from tests.promises.history import Acknowledged, Act, Asked, Disturbance, Draft, History, Logged
 from tests.promises.program_lines import Posted
+
+SIGNS = ("approve", "reject")
+COLLECTED = ("collecting", "collected")
 
 
 def unaccounted(history: History) -> Iterator[str]:
@@ -18,9 +21,10 @@ def unaccounted(history: History) -> Iterator[str]:
 
 
 def _is_forgotten_decision(event: Acknowledged, history: History) -> bool:
-    """Return whether the owner wrote it in place of an answer whose draft the emptied store had taken along.
+    """Return whether the owner decided with it about a draft that the emptied store had taken along.
 
-    The account then knows the message that it replies to no more, and a bot takes it for a question.
+    The account then knows the message that it replies to no more, and a bot takes it for a question: what was written
+    in place of the answer; `+` and `-` only where messages without the prefix are answered, as the log says.
     """
     account, chat, number = event.request_id.split(".")[:3]
     return not chat.startswith("-") and any(
@@ -29,5 +33,11 @@ def _is_forgotten_decision(event: Acknowledged, history: History) -> bool:
         and any(one.touches(draft.seen_at, act.done_at) for one in history.of(Disturbance) if one.what == "emptied")
         for act in history.of(Act)
         for draft in history.of(Draft)
-        if act.what == "replace" and draft.account == act.account and act.number in draft.decisions
+        if draft.account == act.account and act.number in draft.decisions
+        if act.what == "replace" or (act.what in SIGNS and _is_collected(act, chat, history))
     )
+
+
+def _is_collected(act: Act, chat: str, history: History) -> bool:
+    lines = (line for line in history.of(Logged) if (line.account, line.chat) == (act.account, chat))
+    return any(line.message_id == act.number and line.effect in COLLECTED for line in lines)
