@@ -8,7 +8,7 @@ from itertools import takewhile
 CONTEXT = 16
 """Characters before and after a change that are shown too, or a few more: whole words."""
 _TOKEN = re.compile(r"\w+|\W")
-_ROW = re.compile(r"^- `([\w.]+)`: `([^`]+)` → `([^`]*)`$", re.MULTILINE)
+_ROW = re.compile(r"^- `([\w.]+)`: `([^`]+)` → (?:`([^`]+)`|nothing)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Survivor:
         return cls(where(name), *changed(before, after))
 
     def __str__(self) -> str:
-        return f"- `{self.where}`: `{self.before}` → `{self.after}`"
+        return f"- `{self.where}`: `{self.before}` → " + (f"`{self.after}`" if self.after else "nothing")
 
 
 def listed(page: str) -> list[Survivor]:

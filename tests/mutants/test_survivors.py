@@ -57,7 +57,7 @@ def test_of_a_long_line_only_what_is_around_the_change_is_shown(before, after, s
 
 
 def test_a_page_is_read_as_it_is_written():
-    rows = [Survivor("a.f", "x < y", "x <= y"), Survivor("a.B.g", "f(1, 2)", "f(1, )")]
+    rows = [Survivor("a.f", "x < y", "x <= y"), Survivor("a.B.g", "f(1, 2)", "f(1, )"), Survivor("a.f", "seen=(),", "")]
     assert listed("\n".join(["# Title", *map(str, rows), "- `a.f`: prose"])) == rows
 
 

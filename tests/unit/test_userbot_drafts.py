@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.userbot import draft_phrases
-from edge.userbot.chat.draft_messages import draft_messages
+from edge.userbot.chat.draft_messages import asker_of, draft_messages
 from edge.userbot.chat.drafts import (
     MAX_CLOSED,
     add_draft,
@@ -16,6 +16,7 @@ from edge.userbot.chat.drafts import (
     draft_shown_by,
     draft_to_show,
     find_draft,
+    finish_recall,
     may_answer_draft,
     may_answer_lost_draft,
     record_draft_message,
@@ -188,6 +189,39 @@ def test_a_draft_of_a_failure_shows_the_line_that_the_user_would_get() -> None:
     (message,) = draft_messages(current(Failure(reason=FailureReason.EMPTY)), "42", "en")
     assert message.text.startswith("Draft: the model gave no answer.")
     assert "Ничего путного не придумалось" in message.text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("x" * 100, "x" * 100),
+        ("x" * 101, "x" * 99 + "…"),
+        ("x" * 98 + " yz", "x" * 98 + "…"),
+        (" Анна \n\x00 Ли ", "Анна Ли"),
+    ],
+    ids=["as long as may be", "longer", "cut at a space", "of several lines"],
+)
+def test_an_asker_is_named_in_one_line_that_is_cut_if_it_is_long(name: str, shown: str) -> None:
+    assert asker_of(current(AnswerText(text="да"), asker=name), "42") == shown
+
+
+def test_a_long_question_is_cut_in_the_draft() -> None:
+    (whole,) = draft_messages(current(AnswerText(text="да"), text="x" * 300), "42", "ru")
+    (cut,) = draft_messages(current(AnswerText(text="да"), text="x" * 301), "42", "ru")
+    assert f"«{'x' * 300}»" in whole.text
+    assert f"«{'x' * 299}…»" in cut.text
+
+
+def test_a_draft_that_is_removed_is_recalled_no_more() -> None:
+    record = ChatRecord(recalled=(ID, "7.42.2.0"))
+    assert finish_recall(record, ID) == ChatRecord(recalled=("7.42.2.0",))
+    assert finish_recall(record, "7.42.3.0") is record
+
+
+def test_a_draft_of_which_nothing_was_sent_is_closed_without_a_deletion() -> None:
+    record = ChatRecord()
+    assert record_draft_message(record, ID, NO_MESSAGE, last=True) is record
+    assert close_draft(ADDED, ID) == ChatRecord(drafts=(DRAFT.having(closed=True),))
 
 
 def test_an_asker_without_a_name_is_called_by_the_chat() -> None:

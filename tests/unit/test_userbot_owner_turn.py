@@ -87,6 +87,14 @@ def test_a_message_of_the_owners_shortens_no_longer_pause() -> None:
     assert take_own(record, own("привет"), RULES, NOW + timedelta(hours=1)).record is record
 
 
+def test_a_pause_is_only_prolonged_by_more_than_a_tenth() -> None:
+    record = ChatRecord(paused_since=NOW, paused_until=NOW + PAUSE)
+    assert take_own(record, own("и ещё", date=NOW + PAUSE / 10), RULES, NOW + PAUSE / 10).record is record
+    later = NOW + PAUSE / 10 + timedelta(microseconds=1)
+    prolonged = take_own(record, own("и ещё", date=later), RULES, later).record
+    assert (prolonged.paused_since, prolonged.paused_until) == (later, later + PAUSE)
+
+
 def test_an_owner_who_writes_a_lot_costs_few_changes_of_the_record() -> None:
     record, changes = ChatRecord(), 0
     for second in range(600):

@@ -12,8 +12,10 @@ from edge.userbot.chat.record import (
     MAX_NOTICES,
     MAX_SEEN,
     MAX_WAITING,
+    Answered,
     ChatRecord,
     ChatSettings,
+    Heard,
     Notice,
     Question,
     from_json,
@@ -120,6 +122,13 @@ def test_delete_history_cancels_an_answer_that_is_being_delivered() -> None:
 def test_delete_history_with_nothing_asked_says_only_that_the_history_is_gone() -> None:
     received = after("/delete_history", record=ChatRecord(history=HISTORY))
     assert received.record.notices == (Notice(message_id=1, text=phrases.deleted("ru", cancelled=False)),)
+
+
+def test_delete_history_also_forgets_which_texts_and_answers_there_were() -> None:
+    heard = (Heard(digest="0", at=NOW),)
+    answers = (Answered(request_id="7.42.1.0", message_ids=(5,)),)
+    record = receive(ChatRecord(heard=heard, answers=answers), incoming("/delete_history", 9), IGNORE, NOW).record
+    assert (record.heard, record.answers, record.deleted_to) == ((), (), 9)
 
 
 def test_delete_history_keeps_the_settings_and_what_was_seen() -> None:

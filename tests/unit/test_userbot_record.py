@@ -129,11 +129,13 @@ def test_a_reply_that_shows_nothing_is_a_failure(text: str) -> None:
 def test_a_failure_decides_the_outcome() -> None:
     record = record_failure(asking(), ID, FailureReason.ATTEMPTS_EXHAUSTED, NOW)
     assert current_of(record).outcome == Failure(reason="attempts_exhausted")
+    assert current_of(record).settled_at == NOW
 
 
 def test_the_deadline_decides_the_outcome_once_it_has_passed() -> None:
     assert expire(asking(), LATER - timedelta(microseconds=1)) == asking()
     assert current_of(expire(asking(), LATER)).outcome == Failure(reason=phrases.DEADLINE)
+    assert current_of(expire(asking(), LATER)).settled_at == LATER
     assert expire(ChatRecord(), LATER) == ChatRecord()
 
 
@@ -169,6 +171,7 @@ def test_parts_are_counted_upwards_and_only_while_delivering() -> None:
     record = record_part_sent(record_answer(asking(), ID, "да", NOW), ID, 2)
     assert current_of(record).parts_sent == 2
     assert record_part_sent(record, ID, 1) is record
+    assert record_part_sent(record, ID, 2) is record
 
 
 def test_an_answer_and_its_question_are_remembered_when_it_is_out() -> None:
