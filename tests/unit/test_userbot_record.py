@@ -1,12 +1,15 @@
 """The chat record and the facts that change it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import BaseModel
 
 from edge.userbot import phrases
 from edge.userbot.chat.question_progress import (
+    apply_reply,
     continue_trace,
     doubt_question,
     drop_answered_question,
@@ -44,8 +47,17 @@ from edge.userbot.chat.record import (
     ask,
     from_json,
 )
+from events.event import Event
 from events.ids import RequestId
-from events.schema import FailureReason, Role, Turn
+from events.schema import (
+    FailureReason,
+    FinishReason,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationRequested,
+    Role,
+    Turn,
+)
 from tests.answers import ANSWERS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -137,6 +149,37 @@ def test_the_deadline_decides_the_outcome_once_it_has_passed() -> None:
     assert current_of(expire(asking(), LATER)).outcome == Failure(reason=phrases.DEADLINE)
     assert current_of(expire(asking(), LATER)).settled_at == LATER
     assert expire(ChatRecord(), LATER) == ChatRecord()
+
+
+def reply(data: BaseModel) -> Event:
+    return Event.of(data, source="/test", time=NOW)
+
+
+def test_a_reply_is_read_and_decides_the_outcome() -> None:
+    completed = GenerationCompleted(request_id=ID, text="**да**", finish_reason=FinishReason.STOP, model="m")
+    applied = apply_reply(asking(), reply(completed), LATER, formatted=True)
+    assert applied == record_answer(asking(), ID, "**да**", LATER, formatted=True)
+    assert apply_reply(asking(), reply(completed), LATER, formatted=False) == record_answer(
+        asking(), ID, "**да**", LATER
+    )
+    failed = GenerationFailed(request_id=ID, reason=FailureReason.REJECTED)
+    applied = apply_reply(asking(), reply(failed), LATER, formatted=True)
+    assert applied == record_failure(asking(), ID, FailureReason.REJECTED, LATER)
+
+
+def test_a_reply_that_cant_be_read_fails_its_question() -> None:
+    failed = record_failure(asking(), ID, FailureReason.MALFORMED, LATER)
+    broken = replace(reply(GenerationFailed(request_id=ID, reason=FailureReason.EMPTY)), body=b"{")
+    assert apply_reply(asking(), broken, LATER, formatted=True) == failed
+    request = GenerationRequested(
+        request_id=ID,
+        account_id="7",
+        chat_id="42",
+        message_id="1",
+        turns=(Turn(role=Role.USER, text="?"),),
+        deadline=NOW,
+    )
+    assert apply_reply(asking(), reply(request), LATER, formatted=True) == failed
 
 
 def test_the_first_outcome_wins() -> None:
