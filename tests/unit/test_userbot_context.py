@@ -1,6 +1,7 @@
 """From the chat record to the request."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,53 @@ def test_a_request_names_its_question_and_carries_deadline_locale_and_sampling()
     assert (requested.account_id, requested.chat_id, requested.message_id, requested.revision) == ("7", "42", "9", 0)
     assert (requested.deadline, requested.locale, requested.sampling.max_new_tokens) == (NOW, "en", 7)
     assert requested.turns == (Turn(role=Role.USER, text="вопрос"),)
+
+
+def test_a_request_carries_all_that_the_question_says() -> None:
+    question = current().question.having(revision=3, live=True, persona="Мария", speaker="Анна")
+    seed = int.from_bytes(sha256(b"7.42.9.3").digest()[:4], "big")
+    assert request(chat(2, "а", "б"), ask(question, RequestId("7", "42", "9", 3), NOW)) == GenerationRequested(
+        request_id="7.42.9.3",
+        account_id="7",
+        chat_id="42",
+        message_id="9",
+        revision=3,
+        turns=(*history("а", "б"), Turn(role=Role.USER, text="вопрос", speaker="Анна")),
+        sampling=SAMPLING.naming_defaults().model_copy(update={"seed": seed}),
+        deadline=NOW,
+        locale="en",
+        live=True,
+        persona="Мария",
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "tokens", "size"),
+    [({}, 16, 16), ({"persona": "жжж"}, 21, 22), ({"speaker": "Анна"}, 18, 24)],
+    ids=["alone", "with a persona", "with a speaker"],
+)
+def test_history_that_just_fits_goes_along(more: dict[str, str], tokens: int, size: int) -> None:
+    record, asked = chat(2, "а", "б"), current()
+    asked = asked.having(question=asked.question.having(**more))
+    for enough in ({"max_tokens": tokens}, {"max_bytes": size}):
+        assert texts(request(record, asked, **enough)) == ["а", "б", "вопрос"]
+    for too_few in ({"max_tokens": tokens - 1}, {"max_bytes": size - 1}):
+        assert texts(request(record, asked, **too_few)) == ["вопрос"]
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds", "left"),
+    [
+        ("абвгд", {"max_tokens": 5}, "вгд"),
+        ("аб  вг", {"max_tokens": 5}, "вг"),
+        ("абвгд", {"max_tokens": 4}, "д"),
+        ("абвгд", {"max_tokens": 1}, "д"),
+        ("абвгд", {"max_bytes": 5}, "гд"),
+        ("аб  ", {"max_tokens": 4}, " "),
+    ],
+)
+def test_of_a_question_that_is_too_long_the_end_is_asked(text: str, bounds: dict[str, int], left: str) -> None:
+    assert texts(request(chat(0), current(text), **bounds)) == [left]
 
 
 def test_a_request_says_what_of_its_sampling_nobody_chose() -> None:

@@ -18,6 +18,7 @@ from edge.userbot.chat.record import (
     Heard,
     Notice,
     Question,
+    Rate,
     from_json,
 )
 from edge.userbot.chat.transitions import Decision, Effect, receive, receive_and_forget, refuse, refuse_and_forget
@@ -400,3 +401,8 @@ def test_a_reply_without_the_prefix_is_answered_only_if_it_replies_to_us() -> No
     reply = replace(incoming("правда?"), reply_to=5)
     assert receive(ChatRecord(sent=(5,)), reply, rules, NOW).effect is Effect.COLLECTING
     assert receive(ChatRecord(sent=(6,)), reply, rules, NOW) == Decision(ChatRecord(sent=(6,)), Effect.SILENT)
+
+
+def test_a_silence_begins_with_a_minute_of_its_own() -> None:
+    record = after("Тимоха, раз", "Тимоха, два", rules=Rules(max_answers=1, when_busy="queue")).record
+    assert record.rate == Rate(silent_since=NOW, day="2026-11-20", today=1)
