@@ -183,7 +183,7 @@ class Judge:
         if strangers := part.book.owner_wrote.keys() - written:
             yield f"took its own messages for the owner's: {sorted(strangers)}"
         yield from self._owned.wrongs() if self._owned else ()
-        yield from self.pieces.wrongs()
+        yield from self.pieces.wrongs({question.name: kind for question, kind in self.kinds})
         yield from self._restrictions.wrongs()
         yield from self._skips.wrongs()
         yield from self._unstored.wrongs()

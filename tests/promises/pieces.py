@@ -1,7 +1,7 @@
 """What may become of messages without the prefix, and what may not: from the users' chats and the userbot's log."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise, takewhile
 from operator import or_
 
@@ -14,6 +14,10 @@ AT_ONCE = 0.5
 """Seconds, shorter than any pause of USERBOT_DEBOUNCE, within which two messages belong to one burst."""
 COMES_BACK = 60.0
 """Seconds in which what was deleted is there again."""
+RULES = {"paused", "denied", "day_limit", "hour_limit"}
+KEPT_OUT = RULES | {"doubtful", "not_stored", "restricted", "disconnected", "lost_with_store"}
+"""Silences of single messages that are not taken in, whatever becomes of those before and after them."""
+NO_KINDS: Mapping[str, str] = {}
 
 
 class Pieces:
@@ -104,8 +108,9 @@ class Pieces:
 
     def _order(self, question: Asked) -> tuple[float, int]:
         """When it was taken in, after a gap in the updates late; when it was asked, if the log does not say so."""
-        time, _ = self._book.collected.get(_key(question), (question.asked_at, ""))
-        return time, question.message_id
+        key = _key(question)
+        collected = [self._book.collected[key][0]] if key in self._book.collected else []
+        return min([*collected, *self._book.asked.get(key, ())], default=question.asked_at), question.message_id
 
     def _is_limit_reached(self, question: Asked) -> bool:
         """As many bursts of its chat were taken in before it, by the log or as they were answered."""
@@ -123,9 +128,10 @@ class Pieces:
 
     # --- what may not be
 
-    def wrongs(self) -> Iterator[str]:
+    def wrongs(self, kinds: Mapping[str, str] = NO_KINDS) -> Iterator[str]:
+        """`kinds`: what became of the questions, by their names."""
         yield from self._split_too_early()
-        yield from self._with_holes()
+        yield from self._with_holes(kinds)
         yield from self._over_the_limit()
 
     def _split_too_early(self) -> Iterator[str]:
@@ -140,13 +146,21 @@ class Pieces:
                 if apart and at - began < AT_ONCE and not self._is_disturbed(began, at):
                     yield f"two bursts: {first.name} {first.text}, {second.text} came {at - began:.2f} s later"
 
-    def _with_holes(self) -> Iterator[str]:
-        """An answer to what was taken in before and after a message, but not to that message."""
+    def _with_holes(self, kinds: Mapping[str, str]) -> Iterator[str]:
+        """An answer to what was taken in before and after a message, but not to that message, and for no reason."""
         for answer, pieces in self._answers():
             writer = _writer(pieces[0])
             others = [q for q in self._asked if _writer(q) == writer and q.is_piece and q.deleted_at is None]
             left_out = [q for q in others if q not in pieces and self._is_between(q, pieces)]
+            left_out = [q for q in left_out if not self._may_be_left_out(q, kinds.get(q.name, ""))]
             yield from (f"left out of {answer!r}: {q.name} {q.text}" for q in left_out)
+
+    def _may_be_left_out(self, question: Asked, kind: str) -> bool:
+        """Whether it was rightly not taken in; if the log says that it was: whether it was settled unanswered."""
+        if not self.is_collected(question):
+            return kind in KEPT_OUT
+        last = self.burst(question)[-1]
+        return _key(last) in self._book.outcomes and not self._part.outcomes(last)
 
     def _is_between(self, question: Asked, pieces: Sequence[Asked]) -> bool:
         """Whether it was taken in between them.

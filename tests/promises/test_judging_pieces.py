@@ -6,7 +6,7 @@ import pytest
 
 from edge.userbot import phrases
 from tests.promises.case import Case
-from tests.promises.history import Account, Asked, Break, Disturbance, History, Logged, Sent, Settled
+from tests.promises.history import Account, Act, Asked, Break, Disturbance, History, Logged, Sent, Settled
 from tests.promises.judge import Judge
 from tests.promises.of_account import OfAccount
 from tests.promises.pieces import Pieces
@@ -66,6 +66,50 @@ def test_a_message_between_two_that_were_answered_together_may_be_missing_only_i
     assert "left out" in wrong
     assert "вопрос 2" in wrong
     assert list(make_pieces([piece(1), piece(2, deleted_at=2.5), piece(3)], answer).wrongs()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_right"), [("denied", True), ("not_stored", True), ("lost", False), ("answered_once", False)]
+)
+def test_a_message_between_them_may_be_missing_too_if_something_explains_that_it_was_not_taken_in(
+    make_pieces, kind, is_right
+) -> None:
+    asked, answer, kinds = [piece(1), piece(2), piece(3)], ["вопрос 1\nвопрос 3"], {"1.2.2": kind}
+    assert (list(make_pieces(asked, answer, in_a_burst(1, 3)).wrongs(kinds)) == []) == is_right
+    (wrong,) = make_pieces(asked, answer, in_a_burst(1, 2, 3)).wrongs(kinds)
+    assert "вопрос 2" in wrong
+
+
+def test_what_is_written_while_its_person_is_denied_is_missing_among_what_they_write_before_and_after() -> None:
+    asked = [piece(1, answered_at=4.0), piece(2), piece(3, answered_at=4.0)]
+    collected = [Logged("userbot", CHAT, n, effect, at) for n, (at, effect) in in_a_burst(1, 3).items()]
+    answer, account = Sent("userbot", CHAT, 9, "вопрос 1\nвопрос 3", 4.0), Account("userbot", True, limit=9, hourly=9)
+    denied = Act("userbot", "deny", CHAT, 1.4, 8, done_at=1.5, back_from=2.5, back_at=2.6)
+    refused = Logged("userbot", CHAT, 2, "refused_person", 2.1)
+    verdict = Judge(OfAccount(History((*asked, *collected, refused, denied, answer)), account)).judge()
+    assert (verdict.faults, verdict.denied) == ([], 1)
+    verdict = Judge(OfAccount(History((*asked, *collected, answer)), account)).judge()
+    assert len(verdict.faults) == 2
+
+
+def test_a_message_that_came_late_between_them_may_be_missing_if_it_was_settled_without_an_answer(make_pieces) -> None:
+    asked, answer = [piece(n) for n in (1, 2, 3, 4)], ["вопрос 3\nвопрос 4"]
+    late = {3: (10.0, "collecting"), 1: (10.1, "collected"), 2: (10.2, "collected"), 4: (10.4, "collected")}
+    kinds = {"1.2.1": "cancelled", "1.2.2": "cancelled"}
+    assert list(make_pieces(asked, answer, late, over={2: 10.3}).wrongs(kinds)) == []
+    wrongs = list(make_pieces(asked, answer, late).wrongs(kinds))
+    assert ["вопрос 1" in wrongs[0], "вопрос 2" in wrongs[1], len(wrongs)] == [True, True, 2]
+    wrongs = list(make_pieces(asked, [*answer, "вопрос 2"], late, over={2: 10.3}).wrongs())
+    assert ["вопрос 1" in wrongs[0], "вопрос 2" in wrongs[1], len(wrongs)] == [True, True, 2]
+
+
+def test_a_question_with_the_prefix_was_taken_in_when_the_log_says_that_it_was_asked(make_pieces) -> None:
+    first, with_prefix, last = piece(1), replace(piece(2), is_piece=False), piece(3)
+    taken = {1: (9.0, "collecting"), 2: (9.2, "queued"), 3: (9.3, "collected")}
+    answer = ["вопрос 2\nвопрос 3"]
+    assert list(make_pieces([first, with_prefix, last], answer, taken).wrongs()) == []
+    (wrong,) = make_pieces([first, with_prefix, last], answer, taken | {1: (9.25, "collecting")}).wrongs()
+    assert "вопрос 1" in wrong
 
 
 def test_what_was_asked_before_a_late_burst_was_taken_in_but_after_its_last_piece_is_not_left_out_of_it(
