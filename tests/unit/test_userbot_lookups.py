@@ -3,14 +3,17 @@
 import pytest
 from structlog.testing import capture_logs
 
+from edge.userbot.chat import admission
 from edge.userbot.chat.admission import day_of
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.policy import FOR_EVER, Policy, answers_of, deny
 from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
+from edge.userbot.intake import lookups
 from edge.userbot.people import People, Person
 from edge.userbot.quiet_hours import QuietHours
 from edge.userbot.rules import Rules
+from edge.userbot.storage.compare_and_set import ATTEMPTS
 from events.errors import Conflict, TransportError
 
 ALICE = Person(id="2", name="Alice")
@@ -130,6 +133,44 @@ async def test_what_was_to_be_ignored_takes_its_place_in_that_day_if_the_chat_is
     monkeypatch.setattr(edge.ports.chats, "load", load)
     assert await counted(edge) == 2
     assert await says(edge, "Тимоха, раз", 1, chat="3") == Effect.DAY_LIMIT_FOR_ALL
+
+
+async def test_a_record_that_is_another_one_at_every_look_is_looked_at_again_after_a_pause(places, monkeypatch) -> None:
+    """Whenever it is looked at, the question before is in work, and whenever it is changed that is over."""
+    edge = places.edge(max_answers_per_day_for_all=2)
+    assert await says(edge, "Тимоха, раз", 1) == Effect.ASKED
+    busy, looks = await edge.ports.chats.load("2"), []
+    await edge.ports.chats.change("2", lambda now: Decision(now.having(current=None), Effect.SILENT))
+
+    async def as_it_was(_, chat: str):
+        looks.append(chat)
+        return busy if len(looks) <= ATTEMPTS else await edge.ports.chats.load(chat)
+
+    monkeypatch.setattr(lookups.Lookups, "record", as_it_was)
+    with capture_logs() as logs:
+        assert await says(edge, "Тимоха, два", 2) == Effect.ASKED
+    (paused,) = (line for line in logs if line["event"] == "message.again")
+    assert f"{ATTEMPTS} times in a row" in paused["error"]
+    assert (len(looks), await counted(edge)) == (ATTEMPTS + 1, 2)
+
+
+async def test_a_place_is_looked_for_once_more_if_the_day_ends_meanwhile(places, monkeypatch) -> None:
+    """Midnight is between the look at the record and its change, and the day that begins has places."""
+    edge = places.edge(max_answers_per_day_for_all=1)
+    change, changes, days = edge.ports.chats.change, [], ["2026-11-28", "2026-11-29"]
+    full = Policy(day=days[0], answers=1)
+    await edge.ports.chats.policy.change(lambda policy: full)
+    monkeypatch.setattr(admission, "day_of", lambda rules, now: days[bool(changes)])
+    monkeypatch.setattr(lookups, "day_of", lambda rules, now: days[bool(changes)])
+
+    async def after_midnight(chat: str, transition):
+        changes.append(chat)
+        return await change(chat, transition)
+
+    monkeypatch.setattr(edge.ports.chats, "change", after_midnight)
+    assert await says(edge, "Тимоха, раз", 1) == Effect.ASKED
+    assert len(changes) == 2
+    assert answers_of(await edge.ports.chats.policy.load(), days[1]) == 1
 
 
 async def test_without_that_limit_no_policy_is_ever_written(places) -> None:

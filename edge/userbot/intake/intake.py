@@ -39,6 +39,7 @@ from edge.userbot.intake.storing import store_with_retries
 from edge.userbot.people import Person
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Transition
+from edge.userbot.storage.compare_and_set import ATTEMPTS
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.log_throttle import LogThrottle
@@ -230,10 +231,13 @@ class Intake:
         message = await self._marked_if_answered(message, rules)
         if change is _change_nothing:
             return await change(message.chat, lambda record: decide(record, message, rules, self._clock.now()))
-        while True:
+        for _ in range(ATTEMPTS):
             rules = await self._lookups.with_place(message, rules)
-            with suppress(NotCountedError):  # then the record is another one by now
+            # Once a place is taken, `rules` has it. If not, the record, or the day, is another one by now.
+            with suppress(NotCountedError):
                 return await change(message.chat, partial(self._decide_counted, decide, message, rules))
+        changed = f"record of chat {message.chat} was changed by somebody else"
+        raise TransportError(f"{changed}, {ATTEMPTS} times in a row; is there another userbot?")
 
     def _decide_counted(self, decide: Decide, message: Incoming, rules: Rules, record: ChatRecord) -> Decision:
         decision = decide(record, message, rules, self._clock.now())
