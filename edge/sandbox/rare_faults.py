@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 class RareFaults:
     def __init__(self) -> None:
         self._late: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
-        self._behind: defaultdict[int, list[int]] = defaultdict(list)
+        self._behind: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)
         self._styles: Counter[int] = Counter()
 
     def answer_late(self, user_id: int, method: str, seconds: float, *, times: int = 1) -> None:
@@ -21,7 +21,11 @@ class RareFaults:
 
         The state in the answer is older than that of the call if the call knows some of them.
         """
-        self._behind[user_id] += [changes] * times
+        self._behind[user_id] += [(changes, True)] * times
+
+    def end_early(self, user_id: int, changes: int, *, times: int = 1) -> None:
+        """Answer getDifference likewise, but never with an older state than that of the call."""
+        self._behind[user_id] += [(changes, False)] * times
 
     def refuse_styles(self, user_id: int, *, times: int = 1) -> None:
         """Refuse to send, or to edit, a message with entities."""
@@ -32,10 +36,11 @@ class RareFaults:
         planned = self._late.get((user_id or 0, method))
         return planned.pop(0) if planned else 0.0
 
-    def changes_behind(self, user_id: int) -> int:
-        """Return how many of the last changes this getDifference leaves out."""
+    def changes_behind(self, user_id: int, *, missed: int) -> int:
+        """Return how many of the last changes this getDifference leaves out. `missed`: how many it does not know."""
         planned = self._behind.get(user_id)
-        return planned.pop(0) if planned else 0
+        changes, may_go_back = planned.pop(0) if planned else (0, True)
+        return changes if may_go_back else min(changes, missed)
 
     def refuses_styles(self, user_id: int) -> bool:
         """Return whether this message with entities is refused."""

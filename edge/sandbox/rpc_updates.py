@@ -28,7 +28,7 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
         return types.updates.DifferenceSlice(
             **_parts(call, []), intermediate_state=state_of(call, query.pts, query.qts)
         )
-    if behind := call.faults.rare.changes_behind(call.me.id):
+    if behind := call.faults.rare.changes_behind(call.me.id, missed=box.pts - query.pts):
         return _difference_from_behind(call, query, max(1, box.pts - behind))
     missed, by_qts = box.since(query.pts), box.since_qts(query.qts)
     channels = _changed_channels(call, query.date) if call.faults.names_channels else []

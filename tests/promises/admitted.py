@@ -33,11 +33,15 @@ class Admitted:
 
     @cached_property
     def _taken_up(self) -> int:
-        """How many questions may have been counted: if a line went with its process, it shows when one comes again."""
+        """How many questions may have been counted: if a line went with its process, it shows when one comes again.
+
+        One that could not be stored was counted before that was tried.
+        """
         book = self._part.book
         messages = {(one.chat, one.message_id) for one in self._part.asked}
         known = book.repeated.keys() - book.refused.keys()
-        return len(messages & ({one for one in messages if book.asked.get(one)} | known))
+        counted = {one for one in messages if book.asked.get(one)} | known | book.unstored.keys()
+        return len(messages & counted)
 
     def wrongs(self) -> Iterator[str]:
         for question in self._part.asked:

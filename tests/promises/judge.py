@@ -155,9 +155,16 @@ class Judge:
 
     def _is_busy_at(self, moment: float, question: Asked) -> bool:
         """By the log: after a gap in the updates a newer question may have been taken up before."""
-        others = (case_of(one, self._part) for one in self._part.asked if one.chat == question.chat)
+        others = [case_of(one, self._part) for one in self._part.asked if one.chat == question.chat]
         busy = (other for other in others if min(other.asked, default=FOR_EVER) <= moment)
-        return any(other.over_at is None or other.over_at > moment for other in busy)
+        if any(other.over_at is None or other.over_at > moment for other in busy):
+            return True
+        return any(self._is_burst_in_work(other, moment) for other in others)
+
+    def _is_burst_in_work(self, case: Case, moment: float) -> bool:
+        """Whether a message without the prefix was the last of its burst by then, and got its outcome later."""
+        added = self.pieces.last_added_at(case.question)
+        return added is not None and added <= moment < (case.over_at or 0.0)
 
     def _is_kept_out(self, question: Asked) -> bool:
         """Whether it was asked in a group that the account could not write to for a while, nor find without a file."""

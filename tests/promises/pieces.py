@@ -66,8 +66,14 @@ class Pieces:
 
         Or the question has the prefix and was asked together with others: no reply in the chat is to it.
         """
-        together = self.is_collected(question) and not question.is_piece
+        together = (self.is_collected(question) and not question.is_piece) or self._was_answered_with_later(question)
         return self._part.is_forgotten(question) and (question.repeated_at is not None or together)
+
+    def _was_answered_with_later(self, question: Asked) -> bool:
+        """Whether all its answers but the last are replies to later questions, which had joined it before."""
+        later = {one.own_id for one in self._asked if one.chat == question.chat and one.own_id > question.own_id}
+        before = self._part.outcomes(question)[:-1]
+        return bool(before) and all(end.reply_to in later for end in before)
 
     def last_added_at(self, question: Asked) -> float | None:
         """When the last piece of its burst was taken in from this one on, None if it is no piece for the log."""

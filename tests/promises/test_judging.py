@@ -7,7 +7,17 @@ import pytest
 from tests.promises.case import Case
 from tests.promises.faults import NO_ANSWER
 from tests.promises.good_run import FAILED, good, history
-from tests.promises.history import Account, Asked, Break, Disturbance, History, Malformed, Sent, Undeliverable
+from tests.promises.history import (
+    Account,
+    Asked,
+    Break,
+    Disturbance,
+    History,
+    Logged,
+    Malformed,
+    Sent,
+    Undeliverable,
+)
 from tests.promises.judge import Judge
 from tests.promises.judgement import judge
 from tests.promises.of_account import OfAccount
@@ -53,6 +63,14 @@ def test_busy_is_whose_earlier_question_has_no_outcome_yet(make_judge) -> None:
 def test_nobody_is_busy_a_moment_after_the_outcome(make_judge) -> None:
     judge = make_judge(earlier=[answered(100, 103, 103.1)])
     assert judge._kind(case(103.5, ignored_at=103.6)) == ("ignored_busy", "its chat was not busy")
+
+
+def test_a_burst_that_was_taken_in_before_an_older_question_makes_the_chat_busy(make_judge) -> None:
+    burst = replace(question(110, 120), is_piece=True)
+    judge = make_judge(burst, Logged("userbot", CHAT, burst.message_id, "collecting", 110.1))
+    assert judge._kind(case(105, ignored_at=113)) == ("ignored_busy", "")
+    for outside in (110.05, 120.1):
+        assert judge._kind(case(105, ignored_at=outside)) == ("ignored_busy", "its chat was not busy")
 
 
 @pytest.mark.parametrize("whom", ["userbot", "nats", "telegram"])

@@ -49,6 +49,8 @@ def test_all_chats_together_get_as_many_answers_as_the_day_has() -> None:
     assert admitted(LIMITED, *questions, taken_up[0]).silence(questions[2]) == ""
     again = replace(taken_up[1], effect="duplicate")  # the first line went with a killed process
     assert admitted(LIMITED, *questions, taken_up[0], again).silence(questions[2]) == "day_limit"
+    unstored = replace(taken_up[1], effect="not_stored")  # it was counted before that was tried
+    assert admitted(LIMITED, *questions, taken_up[0], unstored).silence(questions[2]) == "day_limit"
     sent = [answer(one) for one in questions]
     assert not list(admitted(LIMITED, *questions, *sent[:2]).wrongs())
     assert list(admitted(LIMITED, *questions, *sent).wrongs()) == ["3 answers in all chats, 2 allowed"]

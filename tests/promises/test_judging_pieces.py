@@ -195,6 +195,22 @@ def test_the_same_text_is_answered_twice_only_if_the_first_time_was_forgotten(ma
     assert not make_pieces([piece(2)], disturbances=[Disturbance("emptied", "nats", 3, 4)]).may_repeat(piece(2))
 
 
+def test_what_joined_a_waiting_draft_leaves_the_first_question_without_a_reply(make_pieces) -> None:
+    first, second, third = (replace(piece(number), is_piece=False) for number in (1, 2, 3))
+    lost = Disturbance("emptied", "nats", 3, 4)
+    before = Sent("userbot", CHAT, 1001, "вопрос 1\nвопрос 2", 5.0, reply_to=2)
+    again = Sent("userbot", CHAT, 1002, "вопрос 1\nвопрос 3", 6.0, reply_to=3)
+
+    def may_repeat(*sent: Sent, disturbances=(lost,)) -> bool:
+        return make_pieces([first, second, third], disturbances=(*disturbances, *sent)).may_repeat(first)
+
+    assert may_repeat(before, again)
+    assert not may_repeat(before, again, disturbances=())
+    assert not may_repeat(replace(before, reply_to=1), again)
+    assert not may_repeat(before, again, replace(before, id=1000, reply_to=900))
+    assert not may_repeat(before)
+
+
 def test_doubtful_is_what_was_asked_before_a_store_or_the_index_was_lost_and_what_was_collected_with_it(
     make_pieces,
 ) -> None:

@@ -60,6 +60,19 @@ async def test_a_difference_can_be_from_before_what_is_known(telegram, client, a
     assert (behind.new_messages, behind.state.pts) == ([], known - 1)
 
 
+async def test_a_difference_that_ends_early_is_never_from_before_what_is_known(telegram, client, anna, boris):
+    telegram.send(boris.id, anna.id, "first")
+    known = telegram.pts(anna.id)
+    for text in ("second", "third"):
+        telegram.send(boris.id, anna.id, text)
+    query = functions.updates.GetDifference(pts=known, date=0, qts=0)
+    for changes, shown in ((1, ["second"]), (3, []), (0, ["second", "third"])):
+        telegram.faults.rare.end_early(anna.id, changes)
+        difference = await client.invoke(query)
+        assert [message.message for message in difference.new_messages] == shown
+        assert difference.state.pts == known + len(shown)
+
+
 async def test_styles_can_be_refused_and_plain_texts_are_not(telegram, client, anna, boris):
     telegram.faults.rare.refuse_styles(anna.id)
     peer = await client.resolve_peer("boris")

@@ -51,7 +51,7 @@ class LateFaults:
         """A difference ends before what has come live."""
         self._open_gap(whom, chance, "stuck_slices")
         times = chance.randint(*(TIMES if self._shows_nothing(whom) else LONG))
-        self._faults.rare.answer_from_behind(self._caller(whom), chance.randint(2, 3), times=times)
+        self._faults.rare.end_early(self._caller(whom), chance.randint(2, 3), times=times)
 
     def _nothing(self, whom: str, chance: Random) -> None:
         """A part of a difference does not advance, again and again."""
