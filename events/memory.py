@@ -83,8 +83,9 @@ class MemorySubscription:
     def put(self, event: Event, attempt: int = 1, published_at: datetime | None = None) -> None:
         self._ready.put_nowait(MemoryDelivery(self, event, attempt, published_at or self.clock.now()))
 
-    async def leave(self) -> None:
+    async def leave(self, *, last_attempt: int) -> Sequence["MemoryDelivery"]:
         """Do nothing: there are no deliveries to hand back."""
+        return []
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence["MemoryDelivery"]:
         deliveries: list[MemoryDelivery] = []

@@ -78,8 +78,12 @@ class Subscription(Protocol):
         """How long a delivery is reserved for its receiver."""
         ...
 
-    async def leave(self) -> None:
-        """Stop receiving and return unfetched deliveries; fetched ones can still be settled. Never raises."""
+    async def leave(self, *, last_attempt: int) -> Sequence[Delivery]:
+        """Stop receiving and return unfetched deliveries; fetched ones can still be settled. Never raises.
+
+        Each return counts as an attempt. Those for which this is attempt `last_attempt` or a later one are therefore
+        not returned but become the result: nobody would handle them afterwards.
+        """
         ...
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Delivery]:

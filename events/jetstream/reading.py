@@ -133,8 +133,9 @@ class StreamReader:
             state = (await js.stream_info(stream)).state
         return cls(js, stream, filter_subject, state.first_seq, clock=clock)
 
-    async def leave(self) -> None:
+    async def leave(self, *, last_attempt: int) -> Sequence[ReadOnlyDelivery]:
         """Do nothing: there are no deliveries to hand back."""
+        return []
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[ReadOnlyDelivery]:
         """Raises TransportError if the stream is gone or this user may not read it."""

@@ -100,13 +100,20 @@ class JetStreamSubscription:
                 raise TransportError(str(error), Fault.FATAL) from None
         return _deliveries(messages, self._js)
 
-    async def leave(self) -> None:
+    async def leave(self, *, last_attempt: int) -> Sequence[JetStreamDelivery]:
         """Stop receiving, and return what still arrives to the consumer at once. Takes up to a second."""
-        for delivery in _deliveries(await self._receiver.stop(), self._js):
-            try:
-                await delivery.retry(timedelta(0))
-            except TransportError as error:
-                log.warning("nats.not_handed_back", error=str(error))
+        arrived = _deliveries(await self._receiver.stop(), self._js)
+        for delivery in arrived:
+            if delivery.attempt < last_attempt:
+                await _hand_back(delivery)
+        return [delivery for delivery in arrived if delivery.attempt >= last_attempt]
+
+
+async def _hand_back(delivery: JetStreamDelivery) -> None:
+    try:
+        await delivery.retry(timedelta(0))
+    except TransportError as error:
+        log.warning("nats.not_handed_back", error=str(error))
 
 
 def _deliveries(messages: Iterable[Msg], js: JetStreamContext) -> list[JetStreamDelivery]:

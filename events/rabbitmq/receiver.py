@@ -138,24 +138,30 @@ class Receiver:
             fetched += self._unless_stale(self._ready.get_nowait())
         return fetched
 
-    async def stop(self) -> None:
-        """Stop receiving and return unfetched messages; fetched ones can still be settled.
+    async def stop(self, last_attempt: int) -> Sequence[ReceivedMessage]:
+        """Stop receiving and return unfetched messages to the queue; fetched ones can still be settled.
 
+        Return those for which this is attempt `last_attempt` or a later one instead of requeuing them.
         Raises TransportError soon if the broker is away, which then redelivers everything by itself.
         """
         self._forget()
         try:
-            await within(STOP_TIMEOUT, self._hand_back())
+            return await within(STOP_TIMEOUT, self._hand_back(last_attempt))
         except OSError:  # a time-out, or the client closes the connection
             raise TransportError(
                 f"RabbitMQ does not answer; what it had sent of {self._queue.name!r} will be delivered again"
             ) from None
 
-    async def _hand_back(self) -> None:
+    async def _hand_back(self, last_attempt: int) -> Sequence[ReceivedMessage]:
         await self.resize(0)
+        kept: list[ReceivedMessage] = []
         while not self._ready.empty():
             for received in self._unless_stale(self._ready.get_nowait()):
-                await received.requeue()
+                if received.message.attempts + 1 >= last_attempt:
+                    kept.append(received)
+                else:
+                    await received.requeue()
+        return kept
 
     async def _amqp_channel(self) -> Channel:
         """Return aiormq's channel: a channel with aio-pika's robust queues fails to reopen when one is missing."""

@@ -153,14 +153,18 @@ class RabbitMQSubscription:
         consumers = self._slots * 2 if self._prefetching.wanted else self._slots
         if fetched and consumers != self._receiver.consumers:
             await self._adjust(consumers)
-        sender, clock = self._broker.sender, self._broker.clock
-        return [RabbitMQDelivery(received, sender, self.lease, self._prefetching, clock) for received in fetched]
+        return self._deliveries(fetched)
 
-    async def leave(self) -> None:
+    async def leave(self, *, last_attempt: int) -> Sequence[RabbitMQDelivery]:
         try:
-            await self._receiver.stop()
+            return self._deliveries(await self._receiver.stop(last_attempt))
         except TransportError as error:
             log.warning("rabbitmq.not_left", error=str(error))
+            return []
+
+    def _deliveries(self, messages: Sequence[ReceivedMessage]) -> list[RabbitMQDelivery]:
+        sender, clock = self._broker.sender, self._broker.clock
+        return [RabbitMQDelivery(received, sender, self.lease, self._prefetching, clock) for received in messages]
 
     async def _adjust(self, consumers: int) -> None:
         try:

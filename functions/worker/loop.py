@@ -132,7 +132,8 @@ class Worker:
         if fetching.done():
             fetching.result()
         with suppress(OSError):  # a time-out, or the client gives up the connection
-            await within(LEAVE_TIMEOUT, self._subscription.leave())
+            for delivery in await within(LEAVE_TIMEOUT, self._subscription.leave(last_attempt=self._limits.attempts)):
+                self._in_flight.start(delivery, self._process)
         if self._in_flight:
             log.info("worker.draining", in_hand=len(self._in_flight))
         await self._in_flight.until_settled(end - loop.time())

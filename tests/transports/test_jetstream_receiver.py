@@ -82,16 +82,29 @@ async def test_leaving_hands_back_at_once_what_was_on_its_way(js, subscribe, pub
     await delivery.ack()
     await publish(2)
     await in_hand(js, 1)
-    await leaving.leave()
+    assert await leaving.leave(last_attempt=2) == []
     async with asyncio.timeout(5):  # half of a lease
         [again] = await fetched(await subscribe(), 1, 1)
     assert (again.event.subject, again.attempt) == ("1.2.2.0", 2)
 
 
+async def test_who_leaves_keeps_what_would_be_given_up_untried(js, subscribe, publish) -> None:
+    leaving = await subscribe()
+    await publish(1)
+    [delivery] = await fetched(leaving, 3, 1)
+    await delivery.ack()
+    await publish(2)
+    await in_hand(js, 1)
+    [kept] = await leaving.leave(last_attempt=1)
+    assert (kept.event.subject, kept.attempt) == ("1.2.2.0", 1)
+    await kept.ack()
+    await in_hand(js, 0)
+
+
 async def test_who_has_left_is_given_nothing(js, subscribe, publish) -> None:
     leaving = await subscribe()
     assert await leaving.fetch(3, timedelta(seconds=0.1)) == []
-    await leaving.leave()
+    assert await leaving.leave(last_attempt=1) == []
     await publish(1)
     assert await leaving.fetch(3, SECOND) == []
     [delivery] = await fetched(await subscribe(), 1, 1)

@@ -125,12 +125,24 @@ async def test_a_stopped_subscription_hands_back_what_nobody_has_fetched(broker,
         await publisher.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
     stopping = await RabbitMQSubscription.open(broker, slots=2)
     in_hand = await fetch_one(stopping)
-    await stopping.leave()
+    assert await stopping.leave(last_attempt=2) == []
 
     other = await fetch_one(await RabbitMQSubscription.open(broker, slots=1))
     assert {in_hand.event.subject, other.event.subject} == {"1.2.0.0", "1.2.1.0"}
     await in_hand.ack()
     await other.ack()
+
+
+async def test_a_stopped_subscription_keeps_what_would_be_given_up_untried(broker, make_event) -> None:
+    publisher = RabbitMQPublisher(broker.sender)
+    for number in range(2):
+        await publisher.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
+    stopping = await RabbitMQSubscription.open(broker, slots=2)
+    in_hand = await fetch_one(stopping)
+    [kept] = await stopping.leave(last_attempt=1)
+    assert {in_hand.event.subject, kept.event.subject} == {"1.2.0.0", "1.2.1.0"}
+    await in_hand.ack()
+    await kept.ack()
 
 
 async def test_a_request_that_outlives_its_deadline_is_a_dead_letter_that_says_so(broker, make_event) -> None:

@@ -165,7 +165,7 @@ async def test_a_worker_whose_grace_is_cut_short_by_cancellations_hands_back_all
 
 
 async def test_a_broker_that_takes_nothing_back_does_not_keep_the_worker(world, make_event, monkeypatch) -> None:
-    async def never(*_) -> None:
+    async def never(*_, **__) -> None:
         await deaf()
 
     async def handler(request):
@@ -199,6 +199,22 @@ async def test_a_fetch_that_is_refused_ends_the_worker_and_hands_back(world, mak
             running.result()
         monkeypatch.setattr(MemorySubscription, "fetch", fetch)
         assert (await world.handed_back()).attempt == 2
+
+
+async def test_the_last_attempt_at_a_request_that_comes_while_the_worker_leaves_is_made(
+    world, make_event, monkeypatch
+) -> None:
+    async def leave(subscription: MemorySubscription, *, last_attempt: int):
+        subscription.put(make_event(), attempt=last_attempt)
+        return await subscription.fetch(1, timedelta(seconds=5))
+
+    monkeypatch.setattr(MemorySubscription, "leave", leave)
+    async with world.worker(world.answer, attempts=3, grace=timedelta(seconds=5)) as running:
+        world.stop.set()
+        await asyncio.wait({running}, timeout=10)
+    assert world.asked.is_set()
+    [reply] = await world.replies.fetch(1, timedelta(seconds=10))
+    assert isinstance(reply.event.data(), GenerationCompleted)
 
 
 class Counting(SystemClock):

@@ -47,8 +47,8 @@ class Patient:
     async def fetch(self, limit: int, timeout: timedelta) -> Any:
         return await self._inner.fetch(limit, FOR_EVER)
 
-    async def leave(self) -> None:
-        await self._inner.leave()
+    async def leave(self, *, last_attempt: int) -> Any:
+        return await self._inner.leave(last_attempt=last_attempt)
 
 
 @dataclass
