@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM, Gemma3TextConfig, PreTrainedConfi
 
 from benchmarks.bandwidth import bytes_per_second
 from benchmarks.limits import Work
+from benchmarks.memory import high_water_mb
 from benchmarks.weights import HERE, words
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
@@ -119,7 +120,7 @@ def openvino(name: str, bits: int) -> dict[str, Any]:
             **speed,
             "bytes_a_token": Work.of(directory).bytes,
             "disk_mb": _size(directory),
-            "serving_peak_mb": max(_peak(child.pid) for child in psutil.Process().children(recursive=True)),
+            "serving_peak_mb": max(high_water_mb(child.pid) for child in psutil.Process().children(recursive=True)),
         }
     finally:
         batch.close()
@@ -177,11 +178,6 @@ def _prompt(tokens: int) -> list[int]:
 
 def _size(directory: Path) -> int:
     return sum(file.stat().st_size for file in directory.iterdir()) // 1_000_000
-
-
-def _peak(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
 
 
 def measure(name: str, engine: str) -> dict[str, Any]:

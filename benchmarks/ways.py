@@ -7,7 +7,6 @@ seconds from the start of the process to its first answer; peak memory.
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.weights import CTRANSLATE2, REFERENCE, VOCABULARY, openvino
+from benchmarks.memory import peak_memory_mb
+from benchmarks.weights import CTRANSLATE2, LLAMA_CPP, REFERENCE, VOCABULARY, openvino
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
@@ -92,6 +92,26 @@ def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
     return run
 
 
+def llama_cpp() -> Callable[[int, int], Timed]:
+    from benchmarks.llama_cpp import LlamaCpp  # noqa: PLC0415 -- only this way needs its wheel
+
+    return _answered(LlamaCpp(LLAMA_CPP, PROMPT + NEW))
+
+
+def documented() -> Callable[[int, int], Timed]:
+    from benchmarks.genai import Documented  # noqa: PLC0415 -- only this way
+
+    return _answered(Documented(openvino(8)))
+
+
+def _answered(way: Any) -> Callable[[int, int], Timed]:
+    def run(count: int, seed: int) -> Timed:
+        answers = way.answers(prompts(count, seed), NEW)
+        return [one.first for one in answers], [one.last for one in answers]
+
+    return run
+
+
 ORIGINAL = "original"
 WAYS: dict[str, tuple[Callable[[], Callable[[int, int], Timed]], tuple[int, ...]]] = {
     ORIGINAL: (
@@ -102,6 +122,8 @@ WAYS: dict[str, tuple[Callable[[], Callable[[int, int], Timed]], tuple[int, ...]
     "transformers-bfloat16": (lambda: transformers("bfloat16", do_sample=False), (1,)),
     "transformers-bfloat16-compiled": (lambda: transformers("bfloat16", compiled=True, do_sample=False), (1,)),
     "ctranslate2-int8": (ctranslate2, CROWDS),
+    "llamacpp-q8_0": (llama_cpp, CROWDS),
+    "genai-documented": (documented, CROWDS),
     "openvino-int8-exact": (lambda: batch(8, Arithmetic.EXACT), CROWDS),
     "openvino-int8-fast": (lambda: batch(8, Arithmetic.FAST), CROWDS),
     "openvino-int4-exact": (lambda: batch(4, Arithmetic.EXACT), CROWDS),
@@ -133,7 +155,7 @@ def measure(way: str, crowds: Sequence[int] = ()) -> dict[str, Any]:
             "all_seconds": round(max(last), 3),
             "tokens_per_second": round(crowd * NEW / max(last), 1),
         }
-    return {**result, "peak_memory_mb": _peak_memory()}
+    return {**result, "peak_memory_mb": peak_memory_mb()}
 
 
 def _started() -> float:
@@ -143,17 +165,6 @@ def _started() -> float:
 
 def _share(values: list[float], percent: int) -> float:
     return round(float(np.percentile(values, percent)), 3)
-
-
-def _peak_memory() -> int:
-    """Of this process and, where it has one, the one that steps the model; Linux counts in KB."""
-    children = [_high_water(child.pid) for child in psutil.Process().children()]
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + sum(children)) // 1024
-
-
-def _high_water(pid: int) -> int:
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

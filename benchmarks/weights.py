@@ -1,7 +1,8 @@
 """The weights that the ways to generate are compared on: a GPT-2 of 355M, random, always the same.
 
-`python -m benchmarks.weights` makes them under build/bench, once: for transformers, for OpenVINO in 8 and 4 bits, and
-for CTranslate2 where that is installed. The words of its vocabulary are w0, w1 and so on; nothing ends an answer.
+`python -m benchmarks.weights` makes them under build/bench, once: for transformers, for OpenVINO in 8 and 4 bits, for
+llama.cpp in 8 (Q8_0), and for CTranslate2 where that is installed. The words of its vocabulary are w0, w1 and so on;
+nothing ends an answer.
 """
 
 import shutil
@@ -9,9 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from gguf import GGMLQuantizationType
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from benchmarks import gpt2_gguf
+from events.files import PARTIAL
 from functions.generate.engines.openvino.export.graph_passes import strip_aliases
 from functions.generate.engines.openvino.export.transformers_graph import trace_graph
 from functions.generate.engines.openvino.export.weights import quantize
@@ -23,6 +27,7 @@ from functions.generate.prompts.formats import FormatName
 HERE = Path(__file__).parents[1] / "build" / "bench"
 REFERENCE = HERE / "gpt2-355m"
 CTRANSLATE2 = HERE / "gpt2-355m-ctranslate2-int8"
+LLAMA_CPP = HERE / "gpt2-355m-q8_0.gguf"
 VOCABULARY = 50_259  # ruDialoGPT-medium's: GPT-2's and two speakers
 CONTEXT = 1024
 _MADE_BY = 2
@@ -42,6 +47,8 @@ def make() -> None:
     for bits in (8, 4):
         if not (openvino(bits) / "serving.json").is_file():
             _convert(bits)
+    if not LLAMA_CPP.is_file():
+        _write_gguf()
     if find_spec("ctranslate2") and not (CTRANSLATE2 / "model.bin").is_file():
         from ctranslate2.converters import TransformersConverter  # noqa: PLC0415
 
@@ -60,6 +67,13 @@ def _convert(bits: int) -> None:
     shutil.copy(REFERENCE / "tokenizer.json", directory)
     card = ModelCard(name="gpt2-355m-random", format=FormatName.DIALOGUE)
     ServingInfo(card=card, context=CONTEXT, ends=()).write(directory)
+
+
+def _write_gguf() -> None:
+    partial = LLAMA_CPP.with_name(LLAMA_CPP.name + PARTIAL)
+    model, tokenizer = GPT2LMHeadModel.from_pretrained(REFERENCE), PreTrainedTokenizerFast.from_pretrained(REFERENCE)
+    gpt2_gguf.write(partial, model, tokenizer, end=tokenizer.eos_token_id, kind=GGMLQuantizationType.Q8_0)
+    partial.rename(LLAMA_CPP)
 
 
 def words(count: int) -> PreTrainedTokenizerFast:

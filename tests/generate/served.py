@@ -15,6 +15,7 @@ import pytest
 from torch.nn.modules.module import register_module_forward_hook
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
+from benchmarks import gpt2_gguf
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.app import open_engine
@@ -26,7 +27,6 @@ from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models import vocabulary
 from functions.generate.settings import GenerateSettings
 from tests.clocks import ManualClock
-from tests.generate import gpt2_gguf
 from tests.generate.lessons import ANSWERS, CONTEXT, Taught
 from tests.generate.model_server import ModelServer
 

@@ -1,15 +1,17 @@
-"""A GPT-2 of transformers as a GGUF file in float32, for llama.cpp."""
+"""A GPT-2 of transformers as a GGUF file, for llama.cpp: for the benchmarks, and for tests of its server."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import gguf
-from gguf import GGUFWriter, TokenType
+from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, TokenType
+from gguf.quants import quantize
+from numpy.typing import NDArray
 
+POSITIONS = "transformer.wpe.weight"
 NAMES = {
     "transformer.wte.weight": "token_embd.weight",
-    "transformer.wpe.weight": "position_embd.weight",
+    POSITIONS: "position_embd.weight",
     "transformer.ln_f": "output_norm",
     "ln_1": "attn_norm",
     "attn.c_attn": "attn_qkv",
@@ -18,11 +20,23 @@ NAMES = {
     "mlp.c_fc": "ffn_up",
     "mlp.c_proj": "ffn_down",
 }
+FILE_TYPES = {
+    GGMLQuantizationType.F32: LlamaFileType.ALL_F32,
+    GGMLQuantizationType.Q8_0: LlamaFileType.MOSTLY_Q8_0,
+}
 TRANSPOSED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 
 
-def write(path: Path, model: Any, tokenizer: Any, *, template: str, end: int) -> Path:
-    """`end`: the token that ends an answer."""
+def write(
+    path: Path,
+    model: Any,
+    tokenizer: Any,
+    *,
+    end: int,
+    template: str | None = None,
+    kind: GGMLQuantizationType = GGMLQuantizationType.F32,
+) -> Path:
+    """`end`: the token that ends an answer. `kind`: of the matrices; positions and vectors stay in float32."""
     writer = GGUFWriter(path, "gpt2")
     config = model.config
     writer.add_context_length(config.n_positions)
@@ -31,18 +45,25 @@ def write(path: Path, model: Any, tokenizer: Any, *, template: str, end: int) ->
     writer.add_feed_forward_length(4 * config.n_embd)
     writer.add_head_count(config.n_head)
     writer.add_layer_norm_eps(config.layer_norm_epsilon)
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_file_type(FILE_TYPES[kind])
     _add_tokenizer(writer, tokenizer, end)
-    writer.add_chat_template(template)
+    if template:
+        writer.add_chat_template(template)
     for name, weights in model.state_dict().items():
         if name != "lm_head.weight":  # the embeddings, once more
-            values = weights.float().numpy()
-            writer.add_tensor(_named(name), values.T.copy() if name.endswith(TRANSPOSED) else values)
+            _add_tensor(writer, name, weights.float().numpy(), kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def _add_tensor(writer: GGUFWriter, name: str, values: NDArray[Any], kind: GGMLQuantizationType) -> None:
+    rows = values.T.copy() if name.endswith(TRANSPOSED) else values
+    if rows.ndim == 1 or name == POSITIONS:
+        kind = GGMLQuantizationType.F32
+    writer.add_tensor(_named(name), quantize(rows, kind), raw_dtype=kind)
 
 
 def _add_tokenizer(writer: GGUFWriter, tokenizer: Any, end: int) -> None:
@@ -64,8 +85,10 @@ def _kind(added: Any) -> TokenType:
 
 
 def _merges(tokenizer: Any) -> list[str]:
+    """llama.cpp wants one at least, even of a tokenizer of whole words."""
     described = json.loads(tokenizer.backend_tokenizer.to_str())
-    return [" ".join(merge) if isinstance(merge, list) else merge for merge in described["model"]["merges"]]
+    merges = described["model"].get("merges") or [["w", "0"]]
+    return [" ".join(merge) if isinstance(merge, list) else merge for merge in merges]
 
 
 def _named(name: str) -> str:
