@@ -14,8 +14,36 @@ from edge.userbot.chat.question_progress import (
     record_thinking_line,
     take_up_next,
 )
-from edge.userbot.chat.record import ChatRecord, Notice, Question, ask, from_json
-from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, TakeUp, Think, next_step, wake_at
+from edge.userbot.chat.record import (
+    MAX_NOTICES,
+    NO_MESSAGE,
+    Burst,
+    ChatRecord,
+    Draft,
+    Notice,
+    Order,
+    Question,
+    ask,
+    from_json,
+)
+from edge.userbot.chat.steps import (
+    CarryOut,
+    CloseBurst,
+    Deliver,
+    Erase,
+    Expire,
+    ExpireApproval,
+    Finish,
+    Notify,
+    Recall,
+    ShowDraft,
+    Submit,
+    TakeUp,
+    Think,
+    Withdraw,
+    next_step,
+    wake_at,
+)
 from edge.userbot.formatting.messages import formatted_messages, split
 from edge.userbot.formatting.styled_text import FormattedText
 from events.ids import RequestId
@@ -146,3 +174,72 @@ def test_while_nothing_can_be_sent_a_deadline_still_passes_and_an_outcome_waits(
     late = expire(record, DEADLINE)
     assert next_step(late, DEADLINE, send=False) is None
     assert next_step(late, DEADLINE) == Notify(NOTICE)
+
+
+ORDER = Order(message_id=8, text="+", date=NOW, reply_to=99)
+DRAFT = Draft(chat="42", request_id=ID, digests=("d",))
+BURST = Burst(sender="42", pieces=(QUESTION,), due_at=NOW, not_before=NOW, close_by=DEADLINE)
+
+
+def test_an_order_that_may_be_about_a_draft_waits_until_that_is_shown() -> None:
+    record = ChatRecord(orders=(ORDER,), drafts=(DRAFT,))
+    assert next_step(record, NOW) == ShowDraft(DRAFT)
+    assert next_step(record, NOW, send=False) is None
+    for draft in (DRAFT.having(message_ids=(99,)), DRAFT.having(shown=True), DRAFT.having(closed=True)):
+        assert next_step(record.having(drafts=(draft,)), NOW) == CarryOut(ORDER)
+    other = ORDER.having(reply_to=NO_MESSAGE)
+    assert next_step(record.having(orders=(other, ORDER)), NOW, send=False) == CarryOut(other)
+
+
+def test_an_order_waits_while_there_is_no_room_for_its_answer() -> None:
+    notices = tuple(Notice(message_id=number, text="-") for number in range(1, MAX_NOTICES + 1))
+    record = ChatRecord(orders=(ORDER,), notices=notices)
+    assert next_step(record, NOW) == Notify(notices[0])
+    assert next_step(record.having(notices=notices[1:]), NOW) == CarryOut(ORDER)
+
+
+def test_what_is_to_be_removed_and_shown_comes_before_bursts_and_these_before_the_question() -> None:
+    record = ASKING.having(current=None, waiting=(QUESTION,))
+    assert next_step(record.having(bursts=(BURST,)), NOW) == TakeUp()
+    record = ChatRecord(bursts=(BURST,), drafts=(DRAFT,), withdrawn=(5, 6), recalled=("7.42.3.0", "7.42.4.0"))
+    steps = []
+    for done in ({"recalled": ()}, {"withdrawn": ()}, {"drafts": ()}, {"bursts": ()}):
+        steps.append(next_step(record, NOW))
+        record = record.having(**done)
+    assert steps == [Recall("7.42.3.0"), Withdraw(5), ShowDraft(DRAFT), CloseBurst(BURST)]
+    assert next_step(record, NOW) is None
+
+
+def test_a_burst_is_closed_when_it_is_due_and_its_person_has_stopped_typing() -> None:
+    record = ChatRecord(bursts=(BURST,))
+    later = NOW + timedelta(seconds=1)
+    assert next_step(record, NOW - timedelta(seconds=1)) is None
+    assert next_step(record, NOW, typing={"42": later}) is None
+    assert next_step(record, later, typing={"42": later}) == CloseBurst(BURST)
+    assert (wake_at(record), wake_at(record, {"42": later})) == (NOW, later)
+    assert wake_at(ASKING.having(bursts=(BURST,))) == DEADLINE
+
+
+def test_an_answer_that_needs_approval_is_submitted_and_expires() -> None:
+    current = ask(QUESTION.having(approve=True), RequestId("7", "42", "1"), DEADLINE)
+    asking = ChatRecord(current=current)
+    assert next_step(asking, NOW, send=False) == Think(current)
+    answered = record_answer(record_thinking_line(asking, ID, 0), ID, "fine", NOW)
+    assert next_step(answered, NOW, send=False) == Submit(answered.current)
+    assert wake_at(answered) is None
+    until = DEADLINE + timedelta(hours=1)
+    waiting = answered.having(current=answered.current.having(submitted=True, approve_until=until))
+    assert next_step(waiting, until - timedelta(seconds=1)) is None
+    assert next_step(waiting, until) == ExpireApproval(waiting.current)
+    assert wake_at(waiting) == until
+    early = waiting.having(bursts=(BURST,))
+    assert wake_at(early) == NOW
+    endless = waiting.having(current=waiting.current.having(approve_until=None))
+    assert next_step(endless, NOW) == ExpireApproval(endless.current)
+
+
+def test_while_nothing_can_be_sent_an_outcome_waits_but_one_that_was_sent_is_finished() -> None:
+    delivering = record_answer(THINKING, ID, "fine", NOW)
+    assert next_step(delivering, NOW, send=False) is None
+    assert next_step(record_part_sent(delivering, ID, 1), NOW, send=False) == Finish()
+    assert next_step(ASKING, NOW, send=False) is None

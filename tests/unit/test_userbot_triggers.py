@@ -235,6 +235,12 @@ def test_of_ten_thousand_messages_about_the_share_is_answered(percent) -> None:
     assert abs(answered - 100 * percent) <= 4 * spread
 
 
+def test_each_trigger_draws_a_lot_of_its_own() -> None:
+    for one in (message(message_id=number) for number in range(1, 100)):
+        assert is_triggered(one, rules("any:50%")) == (draw(one, "any") < 0.5)
+        assert is_triggered(one, rules("private:50%")) == (draw(one, "private") < 0.5)
+
+
 def test_of_two_triggers_either_is_enough() -> None:
     both = rules("questions", "any:1%")
     said = [message("да", message_id=number) for number in range(1, 1001)]
