@@ -110,15 +110,15 @@ class Owned:
         return "expired", since + self._settings.approve_for + NOTICED
 
     def _expired_unheard(self, question: Asked) -> tuple[str, float] | None:
-        """It did while Telegram took no draft, and its process was killed before its store said that it knows."""
+        """It did while nobody saw a draft, and its process did not hear that its store had taken that."""
         last = self._last_joined(question)
         drafts = [one for one in self._part.drafts if {question.name, last.name} & {*one.questions}]
         may_expire = question.chat in self._account.approving and self._account.expired == "drop"
         if drafts or not may_expire or self._settled_as(question):
             return None
         since = self._taken_up_at(last) + self._settings.approve_for
-        died_at = unheard_at(last, self._part, since)
-        return None if died_at is None else ("expired", died_at)
+        lost_at = unheard_at(last, self._part, since)
+        return None if lost_at is None else ("expired", lost_at)
 
     def _last_joined(self, question: Asked) -> Asked:
         follower = self._follower(question)

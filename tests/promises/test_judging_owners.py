@@ -368,6 +368,24 @@ def test_what_has_expired_unseen_is_not_logged_by_a_process_that_is_killed_at_th
     assert explained(change, kill, log=settled(5, "answered")) is None
 
 
+def test_what_has_expired_unseen_is_not_logged_by_a_process_whose_store_took_that_without_saying_so(make_owned) -> None:
+    question, change = a_question(5, 100), Update("1.2 in bucket 1", 3, "unknown", began=108)
+    lost, frozen = Disturbance("update_answer_lost", "chats", 108.1, 113.1), Disturbance("freeze", "nats", 104, 114)
+
+    def explained(*noted) -> tuple | None:
+        owned = make_owned([question], noted=noted, approving=[ANNA])
+        return owned.explain(question, never_asked=False, counted=0)
+
+    assert explained(change, lost) == ("expired", 108.1)
+    assert explained(change, frozen) == ("expired", 108)
+    assert explained(change, Disturbance("kill", "nats", 108.1, 110)) == ("expired", 108.1)
+    assert explained(change, replace(lost, whom="marks")) is None
+    assert explained(change, replace(frozen, whom="rabbitmq")) is None
+    repeated = Update("1.2 in bucket 1", 3, "ok", 9, began=114)
+    assert explained(change, lost, repeated) is None  # it had not been stored, so the one that was is in the log
+    assert explained(change, lost, replace(repeated, expected=4)) == ("expired", 108.1)
+
+
 def test_a_bot_that_was_not_told_what_it_has_sent_may_leave_a_draft() -> None:
     question, lost = replace(a_question(5, 100), account=BOT), Disturbance("answer_lost", "telegram", 101, 101, BOT)
 
