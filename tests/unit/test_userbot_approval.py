@@ -90,6 +90,16 @@ def test_someone_who_is_not_listed_is_answered_at_once() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("found", "said", "needed"),
+    [(None, None, True), (None, False, False), (None, True, True), (False, True, False), (True, False, True)],
+)
+def test_who_may_have_written_first_needs_approval_as_far_as_that_was_found_out(found, said, needed) -> None:
+    rules = Rules(approve="listed", approve_list=People.of(["wrote_first"]))
+    record = ChatRecord(wrote_first=found)
+    assert needs_approval(record, Person(id="43", wrote_first=said), "43", rules) is needed
+
+
 def test_without_the_setting_no_question_needs_approval() -> None:
     record, _ = says(ChatRecord(), "Тимоха, раз", rules=Rules())
     assert record.current

@@ -82,6 +82,15 @@ def test_what_was_answered_is_kept_in_a_form_that_later_versions_know_again() ->
     assert [heard.digest for heard in close(RECORD).heard] == digests
 
 
+def test_a_further_piece_is_taken_in_although_the_answers_of_the_minute_and_the_hour_are_given() -> None:
+    rules = Rules(triggers=Triggers.of(["any"]), max_answers=1, max_without_prefix=1)
+    record = receive(ChatRecord(), Incoming("7", "42", 5, "привет", "ru", NOW), rules, NOW).record
+    for number, effect in ((6, Effect.COLLECTED), (7, Effect.COLLECTED)):
+        decision = receive(record, Incoming("7", "42", number, "привет", "ru", NOW), rules, NOW)
+        assert decision.effect is effect
+        record = decision.record
+
+
 def test_a_delay_is_drawn_from_the_message_and_always_the_same() -> None:
     message = Incoming("7", "42", 5, "привет", "ru", NOW)
     rules = Rules(triggers=Triggers.of(["any"]), delay=Delay.parse("10-20"))

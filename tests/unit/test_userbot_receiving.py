@@ -22,6 +22,7 @@ from edge.userbot.chat.record import (
     from_json,
 )
 from edge.userbot.chat.transitions import Decision, Effect, receive, receive_and_forget, refuse, refuse_and_forget
+from edge.userbot.people import Person
 from edge.userbot.rules import Rules
 from edge.userbot.triggers import Triggers
 from events.schema import Role, Turn
@@ -406,3 +407,40 @@ def test_a_reply_without_the_prefix_is_answered_only_if_it_replies_to_us() -> No
 def test_a_silence_begins_with_a_minute_of_its_own() -> None:
     record = after("Тимоха, раз", "Тимоха, два", rules=Rules(max_answers=1, when_busy="queue")).record
     assert record.rate == Rate(silent_since=NOW, day="2026-11-20", today=1)
+
+
+@pytest.mark.parametrize(
+    ("rules", "sign"),
+    [
+        ({}, ""),
+        ({"thinking": "typing"}, "typing"),
+        ({"thinking": "reaction"}, "reaction"),
+        ({"thinking": "typing", "live": True}, ""),
+        ({"thinking": "typing", "approve": "all"}, ""),
+        ({"thinking": "typing", "live": True, "approve": "all"}, ""),
+    ],
+)
+def test_a_question_has_another_sign_than_the_line_only_if_that_shows_nothing_else(rules, sign: str) -> None:
+    current = after("Тимоха, раз", rules=Rules(**rules)).record.current
+    assert current
+    assert current.question.sign == sign
+
+
+def test_a_question_says_all_that_the_rules_and_its_sender_say() -> None:
+    sender = Person("5", frozenset({"anna"}), "Анна")
+    message = replace(incoming("Тимоха, раз", locale="de"), chat="-100", sender=sender)
+    rules = Rules(answer_groups=True, locale="en", live=True, persona="Мария", max_new_tokens=9, deadline=SOON)
+    current = receive(ChatRecord(), message, rules, NOW).record.current
+    assert current
+    assert current.question == Question(
+        message_id=1,
+        text="раз",
+        locale="en",
+        asked_at=NOW,
+        trace={"traceparent": "00-aa-bb-01"},
+        live=True,
+        asker=sender.title,
+        persona="Мария",
+        max_new_tokens=9,
+        speaker="Анна",
+    )

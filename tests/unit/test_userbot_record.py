@@ -128,6 +128,27 @@ def test_an_unreadable_record_says_what_to_do_and_nothing_of_its_content(value: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (b"{", "record: json_invalid"),
+        (ChatRecord().to_json().replace(b'"seen":[]', b'"seen":["x"]'), "seen.0: int_parsing"),
+        (b"{}", "current: missing, so it is not ours"),
+    ],
+)
+def test_an_unreadable_record_says_where_it_goes_wrong(value: bytes, why: str) -> None:
+    with pytest.raises(UnreadableRecord) as caught:
+        from_json(value)
+    assert str(caught.value) == f"chat record can't be read ({why}): /delete_history in this chat starts it afresh"
+
+
+def test_a_record_of_a_later_schema_asks_for_that_version() -> None:
+    with pytest.raises(UnreadableRecord) as caught:
+        from_json(ChatRecord().to_json().replace(b'"schema":1', b'"schema":9'))
+    line = "chat record was written by a newer version of Timokha (schema 9, this version knows 2): run that version"
+    assert str(caught.value) == line
+
+
 def test_a_reply_decides_the_outcome() -> None:
     current = current_of(record_answer(asking(), ID, " хорошо\x00 ", NOW))
     assert (current.state, current.outcome, current.settled_at) == ("delivering", AnswerText(text="хорошо"), NOW)
