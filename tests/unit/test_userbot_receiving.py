@@ -444,3 +444,11 @@ def test_a_question_says_all_that_the_rules_and_its_sender_say() -> None:
         max_new_tokens=9,
         speaker="Анна",
     )
+
+
+def test_what_is_not_newer_than_the_deletion_of_the_history_stays_cancelled() -> None:
+    record = ChatRecord(deleted_to=5)
+    for message_id, effect in ((4, Effect.CANCELLED), (5, Effect.CANCELLED), (6, Effect.ASKED)):
+        received = receive(record, incoming("Тимоха, раз", message_id), IGNORE, NOW)
+        assert received.effect is effect
+        assert (received.record is record) == (effect is Effect.CANCELLED)
