@@ -40,7 +40,8 @@ events/jetstream/client.py Client._process_err Client._process_op_err
 events/jetstream/subscription.py JetStreamDelivery.discard JetStreamDelivery._settle
 events/jetstream/subscription.py JetStreamDelivery.extend JetStreamDelivery._settle
 events/jetstream/subscription.py JetStreamDelivery.retry JetStreamDelivery._settle
-events/jetstream/subscription.py JetStreamSubscription.leave delivery.retry
+events/jetstream/subscription.py JetStreamSubscription.leave _hand_back
+events/jetstream/subscription.py _hand_back delivery.retry
 functions/generate/app.py send progress.publish
 functions/generate/decoding/drawing.py LiveText.__call__ LiveText._send
 functions/generate/engines/echo.py EchoEngine._write on_progress
