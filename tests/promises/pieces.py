@@ -148,9 +148,14 @@ class Pieces:
             known = [one for one in collected if _writer(one[0]) == writer]
             for (first, began, _), (second, at, effect) in pairwise(known):
                 apart = effect == "collecting" and first.is_piece and first.deleted_at is None
-                apart = apart and self._book.settled.get(_key(first), at) >= at
+                apart = apart and not self._ended_between(first, began, at)
                 if apart and at - began < AT_ONCE and not self._is_disturbed(began, at):
                     yield f"two bursts: {first.name} {first.text}, {second.text} came {at - began:.2f} s later"
+
+    def _ended_between(self, first: Asked, began: float, at: float) -> bool:
+        """Whether its burst was settled, or its chat's history deleted, before the next message was taken in."""
+        erased = [when for (chat, _), when in self._book.erased.items() if chat == first.chat]
+        return self._book.settled.get(_key(first), at) < at or any(began <= when < at for when in erased)
 
     def _with_holes(self, kinds: Mapping[str, str]) -> Iterator[str]:
         """An answer to what was taken in before and after a message, but not to that message, and for no reason."""

@@ -60,6 +60,21 @@ def test_two_bursts_at_once_are_right_if_the_first_was_over_before_the_second(ma
     assert list(make_pieces([piece(1), piece(2)], [], apart, over={1: 1.4}).wrongs()) != []
 
 
+@pytest.mark.parametrize(
+    ("effect", "at", "chat", "wrong"),
+    [
+        ("deleted", 1.2, CHAT, False),
+        ("deleted", 1.0, CHAT, True),
+        ("deleted", 1.4, CHAT, True),
+        ("deleted", 1.2, "3", True),
+        ("set", 1.2, CHAT, True),
+    ],
+)
+def test_they_are_right_too_if_the_history_was_deleted_between_them(make_pieces, effect, at, chat, wrong) -> None:
+    apart, command = in_a_burst(1) | {3: (1.3, "collecting")}, Logged("userbot", chat, 2, effect, at)
+    assert bool([*make_pieces([piece(1), piece(3)], [], apart, breaks=[command]).wrongs()]) == wrong
+
+
 def test_a_message_between_two_that_were_answered_together_may_be_missing_only_if_it_was_deleted(make_pieces) -> None:
     answer = ["вопрос 1\nвопрос 3"]
     (wrong,) = make_pieces([piece(1), piece(2), piece(3)], answer, in_a_burst(1, 2, 3)).wrongs()
