@@ -1,8 +1,8 @@
 """An engine that answers when it is asked to: `python answering.py`, for `GENERATE_…` and TIMOKHA_CACHE.
 
 It is run by its path, so that it works with the modules of another checkout too, a baseline's: it may use only what
-both have. Says first which model it serves and how, then for each question, a line of JSON: `{"crowd": 32, "seed": 1}`,
-how long so many answers took at once.
+both have. Says first which model it serves and how, then for each question, a line of JSON:
+`{"prompts": [[310, 4000], …], "new": 60}`, how long so many answers took at once.
 """
 
 import asyncio
@@ -15,15 +15,10 @@ from importlib.util import find_spec
 from itertools import count
 from typing import Any
 
-import numpy as np
-
 from events.runtime.clock import SystemClock
 from functions.generate.app import open_engine
 from functions.generate.settings import GenerateSettings
 
-PROMPT, NEW = 58, 60
-_TOKENS = (300, 20_000)
-"""Those of a prompt: words, in the default model."""
 _NUMBERS = count(1)
 _HERE, _BASELINES = "functions.generate.engines.openvino.protocol", "functions.generate.engines.jobs"
 """The modules of `Job`."""
@@ -31,13 +26,12 @@ _NEVER = frozenset({0})
 """The padding, which no model writes: every answer is of full length."""
 
 
-def _asked(batch: Any, crowd: int, seed: int) -> dict[str, float]:
-    random, job = np.random.default_rng(seed), _job()
-    prompts = [random.integers(*_TOKENS, PROMPT).tolist() for _ in range(crowd)]
+def _asked(batch: Any, prompts: list[list[int]], new: int) -> dict[str, float]:
+    job = _job()
     began = time.perf_counter()
     futures = [
         batch.submit(
-            job(next(_NUMBERS), prompt, NEW, _NEVER, presence_penalty=1.4, temperature=0.7, top_k=50, top_p=0.9, seed=n)
+            job(next(_NUMBERS), prompt, new, _NEVER, presence_penalty=1.4, temperature=0.7, top_k=50, top_p=0.9, seed=n)
         )
         for n, prompt in enumerate(prompts)
     ]
@@ -60,7 +54,7 @@ def main() -> None:
     engine: Any = asyncio.run(open_engine(GenerateSettings.read(), clock=SystemClock()))
     batch = engine._batch
     model = getattr(batch, "model", None) or batch._model
-    _asked(batch, 1, 0)
+    _asked(batch, [[*range(300, 340)]], 60)
     environment = dict(getattr(model, "environment", None) or {})
     _say({"directory": model.directory, "properties": model.properties, "environment": environment})
     for line in sys.stdin:

@@ -1,125 +1,79 @@
-"""The default model as it is served by default, with all its vocabulary, and by an earlier commit, all in one run.
+"""The default model as it is served by default and with all its vocabulary, by others, and by an earlier commit.
 
-`python -m benchmarks.default_model`. The sides take turns; a speed-up is the median of the rounds' ratios. The earlier
-commit is BASELINE, a checkout's directory; without it a worktree of `COMMIT` is made under build/bench. It keeps its
-prepared model apart, and needs what it needed then: torch and transformers.
+`python -m benchmarks.default_model [SIDE…]`, all by default (sides.py). The sides take turns; a ratio is the median of
+the rounds' ratios. The others are llama.cpp, on the GGUF file that ours is made from, and OpenVINO GenAI as documented
+(genai.py).
 """
 
 import asyncio
 import json
-import os
 import statistics
-import subprocess
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from benchmarks.answering import NEW, PROMPT
-from benchmarks.helpers import ROOT, Helper, HelperEnded, helper
+from benchmarks.helpers import Helper
 from benchmarks.limits import Machine, Work, machine
 from benchmarks.progress import tell
+from benchmarks.sides import ALL, BASELINE, MANY, NARROW, OTHERS, OURS, Sides, commit_of_baseline, opened
 
-COMMIT = "adbf2a3"
-"""The last one that computed logits for the whole vocabulary, in float32."""
-HERE = ROOT / "build" / "bench"
-MANY = 32
+PROMPT, NEW = 58, 60
+_TOKENS = (300, 20_000)
+"""Those of a prompt: words, in the default model."""
 ROUNDS = {1: 7, MANY: 3}
 """How often so many ask at once, in each turn."""
-
-NARROW, WHOLE, BASELINE = "narrow", "whole", "baseline"
-_SLOTS = {"GENERATE_SLOTS": str(MANY), "GENERATE_ENGINE": "openvino", "GENERATE_MODEL": ""}
 
 Answers = dict[str, list[dict[str, float]]]
 """Of each side, a round after the other."""
 
 
-async def measure() -> dict[str, Any]:
-    """Tokens a second of each side with one user and with 32, and their ratios to the baseline's."""
-    async with AsyncExitStack() as stack:
-        sides, about, skipped = await _opened(stack)
-        looks = await stack.enter_async_context(machine(about[NARROW]["properties"], about[NARROW]["environment"]))
-        found: dict[str, Any] = {"rounds": dict(map(_named, ROUNDS.items()))}
-        for crowd, rounds in ROUNDS.items():
-            answers = await _in_turns(sides, looks, crowd, rounds)
-            found |= figures(answers, crowd)
-            found |= _beside_the_limit(answers, looks, Work.of(Path(about[NARROW]["directory"])), crowd)
-        return {**found, **looks.figures(), "baseline": skipped or about[BASELINE]["commit"]}
+async def measure(names: Sequence[str] = ALL, rounds: Mapping[int, int] = ROUNDS, new: int = NEW) -> dict[str, Any]:
+    """Tokens a second of each side with one user and with 32, and ratios of ours to the others and the baseline."""
+    async with opened(names) as sides:
+        ours = sides.about[NARROW]
+        work = Work.of(Path(ours["directory"]))
+        found: dict[str, Any] = {"rounds": {str(crowd): count for crowd, count in rounds.items()}}
+        async with machine(ours["properties"], ours["environment"]) as looks:
+            for crowd, count in rounds.items():
+                answers = await _in_turns(sides.running, looks, [prompts(crowd, n) for n in range(1, count + 1)], new)
+                found |= figures(answers, crowd) | _beside_the_limit(answers, looks, work, crowd)
+            return {**found, **looks.figures(), **_memory(sides.running), **_named(sides)}
+
+
+def prompts(crowd: int, number: int) -> list[list[int]]:
+    random = np.random.default_rng(1000 * crowd + number)
+    return [random.integers(*_TOKENS, PROMPT).tolist() for _ in range(crowd)]
 
 
 def figures(answers: Answers, crowd: int) -> dict[str, float]:
-    """What one number of users gives: tokens a second of each side, and so many times the baseline's."""
+    """What one number of users gives: tokens a second of each side, and ours divided by others'."""
     rates = {side: [one["tokens"] / one["seconds"] for one in rounds] for side, rounds in answers.items()}
     found = {f"{side}_tokens_per_second_{crowd}": round(statistics.median(some), 1) for side, some in rates.items()}
-    for side in rates.keys() - {BASELINE}:
-        if BASELINE in rates:
-            ratios = [ours / theirs for ours, theirs in zip(rates[side], rates[BASELINE], strict=True)]
-            found[f"{side}_speedup_{crowd}"] = round(statistics.median(ratios), 2)
+    if BASELINE in rates:
+        found |= {f"{side}_speedup_{crowd}": _ratio(rates[side], rates[BASELINE]) for side in OURS if side in rates}
+    found |= {f"ahead_of_{side}_{crowd}": _ratio(rates[NARROW], rates[side]) for side in OTHERS if side in rates}
     return found | {
         f"{side}_first_token_seconds_{crowd}": round(statistics.median(one["first"] for one in rounds), 3)
         for side, rounds in answers.items()
     }
 
 
-async def _opened(stack: AsyncExitStack) -> tuple[dict[str, Helper], dict[str, Any], str]:
-    """The sides that can be measured, what they say of themselves, and why there is no baseline if there is none."""
-    sides = {
-        NARROW: await stack.enter_async_context(_side()),
-        WHOLE: await stack.enter_async_context(_side(GENERATE_VOCABULARY="all")),
-    }
-    skipped = ""
-    try:
-        checkout = _baseline()
-        sides[BASELINE] = await stack.enter_async_context(_side(checkout, TIMOKHA_CACHE=str(HERE / "baseline-cache")))
-    except (OSError, subprocess.CalledProcessError) as error:
-        skipped = f"skipped, there is no checkout of it: {error}"
-    about = {}
-    for name, side in list(sides.items()):
-        tell(f"the default model, {name}: preparing and loading")
-        try:
-            about[name] = await side.heard()
-        except HelperEnded as error:
-            if name == NARROW:
-                raise
-            del sides[name]
-            skipped = skipped or (f"skipped: {error}" if name == BASELINE else "")
-    if BASELINE in about:
-        about[BASELINE]["commit"] = _git("rev-parse", "--short", "HEAD", checkout=checkout)
-    return sides, about, skipped
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    return round(statistics.median(one / other for one, other in zip(ours, theirs, strict=True)), 2)
 
 
-@asynccontextmanager
-async def _side(checkout: Path = ROOT, **settings: str) -> AsyncIterator[Helper]:
-    script = str(Path(__file__).with_name("answering.py"))
-    async with helper(script, environment={**_SLOTS, **settings}, checkout=checkout) as side:
-        yield side
-
-
-def _baseline() -> Path:
-    """Raises OSError, or CalledProcessError where git has no such commit."""
-    if given := os.environ.get("BASELINE"):
-        return Path(given).resolve(strict=True)
-    checkout = HERE / f"baseline-{COMMIT}"
-    if not (checkout / "functions").is_dir():
-        _git("worktree", "prune", checkout=ROOT)
-        _git("worktree", "add", "--detach", str(checkout), COMMIT, checkout=ROOT)
-    return checkout
-
-
-def _git(*arguments: str, checkout: Path) -> str:
-    command = ["git", "-C", str(checkout), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own words
-    return done.stdout.strip()
-
-
-async def _in_turns(sides: Mapping[str, Helper], looks: Machine, crowd: int, rounds: int) -> Answers:
+async def _in_turns(
+    sides: Mapping[str, Helper], looks: Machine, asked: Sequence[Sequence[Sequence[int]]], new: int
+) -> Answers:
     answers: Answers = {name: [] for name in sides}
-    for number in range(1, rounds + 1):
+    for number, some in enumerate(asked, 1):
         for name, side in sides.items():
-            tell(f"the default model, {name}: {crowd} at once, round {number} of {rounds}")
-            answers[name].append(await side.ask(crowd=crowd, seed=1000 * crowd + number))
+            tell(f"the default model, {name}: {len(some)} at once, round {number} of {len(asked)}")
+            answers[name].append(await side.ask(prompts=some, new=new))
         await looks.look()
     return answers
 
@@ -130,9 +84,14 @@ def _beside_the_limit(answers: Answers, looks: Machine, work: Work, crowd: int) 
     return {f"limit_ratio_{crowd}": round(took / limit, 2), f"limited_by_{crowd}": by}
 
 
-def _named(rounds: tuple[int, int]) -> tuple[str, int]:
-    return str(rounds[0]), rounds[1]
+def _memory(sides: Mapping[str, Helper]) -> dict[str, int]:
+    return {f"{name}_peak_memory_mb": side.peak_memory_mb() for name, side in sides.items()}
+
+
+def _named(sides: Sides) -> dict[str, str]:
+    """The baseline's commit, and why there are no figures of a side."""
+    return {**sides.skipped, **({BASELINE: commit_of_baseline()} if BASELINE in sides.running else {})}
 
 
 if __name__ == "__main__":
-    click.echo(json.dumps(asyncio.run(measure()), indent=2))
+    click.echo(json.dumps(asyncio.run(measure(sys.argv[1:] or ALL)), indent=2))

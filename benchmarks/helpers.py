@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.memory import peak_memory_mb
+
 PATIENCE = 900.0
 """Seconds for an answer: the first one may have to prepare a model."""
 _LINE = 2**20
@@ -39,6 +41,10 @@ class Helper:
         if not line:
             raise HelperEnded(await self._last_words())
         return json.loads(line)
+
+    def peak_memory_mb(self) -> int:
+        """Its own and its children's, so far."""
+        return peak_memory_mb(self._process.pid)
 
     async def _last_words(self) -> str:
         assert self._process.stderr

@@ -12,6 +12,7 @@ import xllamacpp
 from benchmarks.answer import Answer
 
 GREEDY = {"temperature": 0}
+_ERRORS = 1
 _ROW = 256
 """llama.cpp rounds the context of a slot up to a multiple of this many tokens."""
 
@@ -44,6 +45,8 @@ class LlamaCpp:
     def _answer(self, asked: Mapping[str, Any], began: float) -> Answer:
         written = self._server.handle_completions(asked)
         last = time.perf_counter() - began
+        if "timings" not in written:
+            raise RuntimeError(f"llama.cpp refused: {written}")
         after_the_first = written["timings"]["predicted_ms"] / 1000
         return Answer(last - after_the_first, last, written["usage"]["completion_tokens"])
 
@@ -54,5 +57,6 @@ class LlamaCpp:
         params.n_ctx = slots * self._context
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
         params.cont_batching = True
+        params.verbosity = _ERRORS  # whoever starts this process may not read its log
         params.cache_ram_mib = 0  # no prompt is asked twice
         return params

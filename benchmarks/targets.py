@@ -35,6 +35,8 @@ TARGETS: Mapping[str, Target] = {
     "engines.speedup_32_users": at_least(134),
     "engines.default_model.narrow_speedup_1": at_least(2),
     "engines.default_model.narrow_speedup_32": at_least(2.3),
+    "engines.default_model.ahead_of_llamacpp_1": at_least(1),
+    "engines.default_model.ahead_of_llamacpp_32": at_least(1),
     "engines.path_efficiency_32": at_least(0.9),
     "engines.first_words_seconds": at_most(0.1),
     "engines.bandwidth_limit_ratio": at_most(2),

@@ -63,6 +63,16 @@ def test_a_speed_up_is_the_median_of_the_rounds() -> None:
     assert "narrow_speedup_1" not in figures({"narrow": rounds(1)}, 1)
 
 
+def test_others_are_compared_with_the_default_round_by_round() -> None:
+    def rounds(*seconds: float) -> list[dict[str, float]]:
+        return [{"seconds": each, "tokens": 60, "first": 0.1} for each in seconds]
+
+    found = figures({"narrow": rounds(1, 2, 4), "llamacpp": rounds(2, 2, 6), "genai": rounds(1, 1, 1)}, 32)
+    assert (found["ahead_of_llamacpp_32"], found["ahead_of_genai_32"]) == (1.5, 0.5)
+    assert found["llamacpp_tokens_per_second_32"] == 30
+    assert "llamacpp_speedup_32" not in found
+
+
 async def test_a_helper_answers_until_it_ends_and_its_last_words_are_told() -> None:
     code = "import sys; [print(line, end='', flush=True) for line in [input() + chr(10)]]; sys.exit('no model')"
     async with helper("-c", code) as one:
