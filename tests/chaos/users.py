@@ -287,7 +287,7 @@ def outcomes(world: World, question: Question) -> list[Sent]:
 
 def about(world: World, questions: Iterable[Question]) -> dict[int, str]:
     """The request ids by the user's copies of what was sent for them, as far as the random ids say so."""
-    copies = ((_sent(world, one, part), one.request_id) for one in questions for part in ("thinking", "failure"))
+    copies = ((_sent(world, one, part), one.request_id) for one in questions for part in promised.ABOUT)
     return {copy.id: request_id for copy, request_id in copies if copy}
 
 

@@ -5,6 +5,12 @@ from collections.abc import Iterable, Sequence
 from tests.promises.history import Asked, Break, Sent
 from tests.promises.texts import FAILURES, REFUSALS, UNREADABLE
 
+ABOUT = ("thinking", "failure", "notice")
+"""Parts of which the random id says which question they are about: what is refused as a reply is none in its chat.
+
+A burst that can't be closed, or a question that can't be taken up, fails by a notice.
+"""
+
 
 def outcomes(question: Asked, got: Sequence[Sent]) -> list[Sent]:
     """The messages that end the question: its answer is its own text, a failure has taken its place or its line's.

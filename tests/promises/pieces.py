@@ -33,7 +33,7 @@ class Pieces:
             return "deleted"
         if self._is_doubtful(question):
             return "doubtful"
-        if self.is_collected(question) and self._is_told_by_another(question):
+        if self._may_be_collected(question) and self._is_told_by_another(question):
             return "joined"
         if question.is_piece and not self.is_collected(question) and self._is_limit_reached(question):
             return "hour_limit"
@@ -49,6 +49,12 @@ class Pieces:
     def is_collected(self, question: Asked) -> bool:
         """Whether the log has it as a piece: a question with the prefix may be one too."""
         return _key(question) in self._book.collected
+
+    def _may_be_collected(self, question: Asked) -> bool:
+        """Likewise if its process was killed before it had logged that: it came again, and the next one went on."""
+        key, later = _key(question), self._later(question)
+        known_only = key in self._book.repeated and key not in self._book.asked
+        return self.is_collected(question) or bool(known_only and later and self._effect(later[0]) == "collected")
 
     def was_left_behind(self, question: Asked) -> bool:
         """Whether a later piece of the same burst, by an unbroken log, has an answer that leaves this one out."""
@@ -87,12 +93,12 @@ class Pieces:
         burst = self.burst(question)
         failed = any(end.text in FAILURES for piece in burst for end in self._part.outcomes(piece))
         failed = failed or any(self._is_doubtful(piece) for piece in burst)
-        left = [piece for piece in burst if piece.deleted_at is None and self.is_collected(piece)]
+        left = [piece for piece in burst if piece.deleted_at is None and self._may_be_collected(piece)]
         return failed or (left[-1] is not question and not self._part.outcomes(left[-1]))
 
     def burst(self, question: Asked) -> list[Asked]:
         """The pieces from this one on, as far as the log says no other; only itself if it is no piece for the log."""
-        later = self._later(question) if self.is_collected(question) else []
+        later = self._later(question) if self._may_be_collected(question) else []
         begun = (self._effect(one) == "collecting" or _key(one) in self._book.asked for one in later)
         burst = [question, *(one for one, ends in zip(later, accumulate(begun, or_), strict=True) if not ends)]
         return self._until_settled(burst)

@@ -251,3 +251,13 @@ def test_a_burst_that_begins_with_a_deleted_message_is_not_the_one_before(make_p
     assert not make_pieces(asked, ["вопрос 3"], apart).was_left_behind(asked[0])
     assert make_pieces(asked, ["вопрос 3"], together).was_left_behind(asked[0])
     assert make_pieces(asked, ["вопрос 3"], in_a_burst(1, 2, 3)).was_left_behind(asked[0])
+
+
+def test_a_piece_that_came_again_after_a_crash_failed_with_the_pieces_that_went_on_with_its_burst(make_pieces) -> None:
+    asked, again, on = [piece(1), piece(2)], {1: (3.0, "duplicate")}, {2: (3.1, "collected")}
+    assert make_pieces(asked, collected=again | on, failed=[2]).explain(asked[0]) == "joined"
+    assert make_pieces(asked, collected=again, failed=[2]).explain(asked[0]) == ""
+    assert make_pieces(asked, collected=on, failed=[2]).explain(asked[0]) == ""
+    assert make_pieces(asked, collected=again | {2: (3.1, "collecting")}, failed=[2]).explain(asked[0]) == ""
+    assert make_pieces(asked, ["вопрос 2"], collected=again | on).explain(asked[0]) == ""
+    assert make_pieces(asked, collected={1: (1.1, "asked")} | on, failed=[2]).explain(asked[0]) == ""

@@ -26,7 +26,7 @@ from tests.promises.history import (
 )
 from tests.promises.in_chats import open_drafts, record_line, rests
 from tests.promises.logbook import line_of
-from tests.promises.outcomes import outcomes
+from tests.promises.outcomes import ABOUT, outcomes
 from tests.promises.skips import RECALL
 from tests.simulation.blows import Blows, kind_of
 from tests.simulation.connections import process_of
@@ -146,22 +146,23 @@ def _asked(one: AskedThere, world: World, people: People) -> Asked:
     if owner := people.owners.get(one.edge):
         (text,) = QUESTION.findall(one.text)
         known = replace(known, replacements=tuple(owner.replacements.get(text, ())))
-    ends = outcomes(
-        known, [message for message in _got(world, people, one.edge, one.chat, {}) if message.id > one.own_id]
-    )
+    got = _got(world, people, one.edge, one.chat, _about(world, known))
+    ends = outcomes(known, [message for message in got if message.id > one.own_id])
     return replace(known, answered_at=min((end.edited_at or end.at for end in ends), default=None))
 
 
 def _sent(world: World, people: People, edge: str, asked: list[Asked]) -> Iterator[Line]:
-    about = {}
-    for question in asked:
-        for part in ("thinking", "failure"):
-            own = world.sent(edge, random_id(question.request_id, part))
-            if copy := _copy(world, edge, question, own):
-                about[question.chat, copy.id] = question.request_id
+    about = {place: name for question in asked for place, name in _about(world, question).items()}
     talked = people.talk.chats if people.talk and people.talk.edge == edge else ()
     for chat in dict.fromkeys((*(question.chat for question in asked), *talked)):
         yield from _got(world, people, edge, chat, about)
+
+
+def _about(world: World, question: Asked) -> dict[tuple[str, int], str]:
+    """The request id by chat and id of what was sent for the question, as far as random ids say so."""
+    own = (world.sent(question.account, random_id(question.request_id, part)) for part in ABOUT)
+    copies = [_copy(world, question.account, question, sent) for sent in own]
+    return {(question.chat, copy.id): question.request_id for copy in copies if copy}
 
 
 def _copy(world: World, edge: str, question: Asked, sent: int) -> StoredMessage | None:
