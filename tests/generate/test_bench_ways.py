@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 from benchmarks import gpt2_gguf
 from benchmarks.genai import Documented
 from benchmarks.memory import peak_memory_mb
+from benchmarks.speculation import Written, compared
 from functions.generate.engines.openvino.export.transformers_export import export
 
 PROMPTS = [[5, 6, 7, 8], [9, 10, 11]]
@@ -54,3 +55,11 @@ def test_genais_own_pipeline_answers_all_prompts_at_once(tmp_path: Path, random_
 
 def test_a_process_has_had_some_memory() -> None:
     assert peak_memory_mb() > 10
+
+
+def test_look_up_is_judged_by_its_rate_and_by_its_words() -> None:
+    plain = [Written([1, 2, 3], 3.0, 1.0), Written([4, 5, 6], 3.0, 1.0)]
+    looked_up = [Written([1, 2, 3], 2.0, 1.0), Written([4, 5, 7], 2.0, 1.0)]
+    found = compared(plain, looked_up)
+    assert (found["ratio"], found["ratio_after_the_first_token"]) == (1.5, 2)
+    assert (found["same"], found["tokens"]) == (1, 6)
