@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Self
 
 from edge.userbot.people import WROTE_FIRST
+from tests.promises.history import BOT
 from tests.simulation import broker_blows, edge_blows
 from tests.simulation.await_sites import Site, sites
 from tests.simulation.connections import PROCESS as BUSINESS
@@ -28,6 +29,8 @@ BEFORE = 0.5
 VERSION_CHANGED = "version_changed"
 MENDED_SINCE = ("delivered_twice", "edge_record_broken")
 """Blows after which the version before breaks a promise: its workers give up what is answered; a draft stays behind."""
+LOST_BY_BOTS = "telegram_stuck"
+"""Likewise of a bot: after five differences that don't advance it takes up what comes then, and not what it missed."""
 STARTING, RUNNING, ENDING = PHASES = "starting", "running", "ending"
 """When a crash comes: before all edges have been ready, afterwards, or while everything is told to end."""
 AIMED = "aimed"
@@ -245,7 +248,8 @@ def _with_version_before(plan: Plan, chance: Random) -> Plan:
         for _ in range(chance.randint(0, 2))
     ]
     before = tuple(name for name in plan.processes if chance.random() < BEFORE)
-    known = (blow for blow in plan.blows if blow.what not in MENDED_SINCE)
+    mended = {*MENDED_SINCE, *([LOST_BY_BOTS] if plan.edges[0] == BOT else ())}
+    known = (blow for blow in plan.blows if blow.what not in mended)
     return replace(plan, before=before, blows=(*known, *changes))
 
 

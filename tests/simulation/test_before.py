@@ -46,3 +46,10 @@ def test_an_edge_that_is_updated_and_taken_back_runs_as_both_versions() -> None:
 def _changes_edge(plan: Plan) -> bool:
     changes = [blow for blow in plan.blows if blow.what == "version_changed" and blow.whom == plan.edges[0]]
     return len(changes) > 1
+
+
+def test_a_bot_that_may_be_the_version_before_gets_no_difference_that_does_not_advance() -> None:
+    plans = [drawn(seed) for seed in range(1, 301)]
+    stuck = [plan for plan in plans if any(blow.what == "telegram_stuck" for blow in plan.blows)]
+    assert {plan.edges for plan in stuck if plan.has_version_before} == {("userbot",)}
+    assert ("bot",) in {plan.edges for plan in stuck}
