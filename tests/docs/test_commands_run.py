@@ -20,6 +20,7 @@ from tests.docs.shown import ROOT, every_block, every_command
 from tests.docs.typing import Shell, shown
 
 RECORDING = ROOT / "tests/recordings/demo_echo.jsonl"
+pytestmark = pytest.mark.timeout(300)
 READMES = ["README.md", "README.ru.md"]
 OF_DOTENV = [block for block in every_block() if block.of_dotenv]
 WORKER = """timokha generate 2>log &

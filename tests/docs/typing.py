@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.docs.shown import ROOT, every_block
 
-WITHIN = 110
+WITHIN = 280
 
 
 @dataclass

@@ -38,6 +38,7 @@ def prepared(shell: Shell) -> int:
     return len((shell.directory / "data/train.jsonl").read_text().splitlines())
 
 
+@pytest.mark.timeout(300)
 def test_an_export_becomes_dialogues(shell: Shell) -> None:
     with_an_export(shell, "result.json")
     [command] = shown("docs/training.md", FIRST, only=lambda command: "train prepare" in command)
