@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.userbot.formatting.markdown import read_markdown
-from edge.userbot.formatting.messages import MAX_ENTITIES, formatted_messages, utf16_length
+from edge.userbot.formatting.messages import MAX_ENTITIES, formatted_messages, message_bounds, utf16_length
 from edge.userbot.formatting.styled_text import Entity, FormattedText
 from edge.userbot.text import clean, is_blank
 
@@ -291,3 +291,9 @@ def steps(text: str) -> int:
     finally:
         sys.setprofile(before)
     return count
+
+
+def test_what_follows_a_code_block_in_a_later_message_is_cut_like_any_text() -> None:
+    text = "aaaa aaaa aaaa\n\nbbbb ccccc\n\nd\nee\nff gg"
+    bounds = message_bounds(text, 18, blocks=[(16, 30)])
+    assert [text[start:end] for start, end in bounds] == ["aaaa aaaa aaaa", "bbbb ccccc\n\nd\nee", "ff gg"]

@@ -158,6 +158,13 @@ def test_resuming_twice_at_once_changes_nothing_but_later_it_says_when() -> None
     assert resume(resumed, NOW + HOUR).resumed_at == NOW + HOUR
 
 
+def test_a_clock_that_is_set_back_makes_a_pause_at_most_twice_as_long() -> None:
+    paused = pause(Policy(), NOW, NOW + HOUR, NOW)
+    moment = timedelta(microseconds=1)
+    assert [is_paused(paused, NOW - HOUR), is_paused(paused, NOW - HOUR + moment)] == [False, True]
+    assert is_paused(paused, NOW + HOUR - moment)
+
+
 def test_the_owner_hears_of_a_flood_once() -> None:
     flooded = pause_for_flood(Policy(), NOW)
     end = NOW + FLOOD_PAUSE

@@ -241,6 +241,11 @@ def test_each_trigger_draws_a_lot_of_its_own() -> None:
         assert is_triggered(one, rules("private:50%")) == (draw(one, "private") < 0.5)
 
 
+def test_what_no_trigger_means_is_only_heard_if_it_may_go_on_a_burst() -> None:
+    assert hear(message("привет"), rules("questions")) is None
+    assert hear(message("привет"), rules("questions"), goes_on=True) == Collect("привет")
+
+
 def test_of_two_triggers_either_is_enough() -> None:
     both = rules("questions", "any:1%")
     said = [message("да", message_id=number) for number in range(1, 1001)]
