@@ -452,3 +452,8 @@ def test_what_is_not_newer_than_the_deletion_of_the_history_stays_cancelled() ->
         received = receive(record, incoming("Тимоха, раз", message_id), IGNORE, NOW)
         assert received.effect is effect
         assert (received.record is record) == (effect is Effect.CANCELLED)
+
+
+def test_help_that_was_answered_before_a_restore_counts_as_answered_now() -> None:
+    received = receive(ChatRecord(), replace(ANSWERED, text="/help"), IGNORE, NOW)
+    assert received == Decision(ChatRecord(seen=(1,), helped_at=NOW), Effect.ANSWERED_BEFORE)
