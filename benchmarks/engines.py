@@ -55,6 +55,7 @@ async def measure() -> dict[str, object]:
         **speed([before, after], looks),
         **path,
         **{name: _rounded(figure) for name, figure in quality.items() if name not in _ABOUT},
+        **await _quality_of_llama_cpp(quality["bits_per_byte"]),
         **await live.measure(),
         "default_model": default,
         "ways": {ORIGINAL: before[0], DEFAULT: before[1], **others},
@@ -92,6 +93,17 @@ async def _beside(looks: Machine, name: str, crowds: Sequence[int] = ()) -> dict
     found = await _way(name, crowds)
     await looks.look()
     return found
+
+
+async def _quality_of_llama_cpp(reference: Mapping[str, float]) -> dict[str, Any]:
+    """Its bits per byte, divided by those in float32."""
+    tell("quality of llama.cpp's way")
+    name = "llamacpp_bits_per_byte_ratio"
+    try:
+        theirs = json.loads(await _python("benchmarks.llama_reading", timeout=LONGEST_FOR_QUALITY))
+    except (TimeoutError, RuntimeError) as error:
+        return {name: f"skipped: {error or 'did not end in time'}"}
+    return {name: {kind: round(theirs[kind] / bits, 5) for kind, bits in reference.items()}}
 
 
 def _rounded(figure: Any) -> Any:

@@ -13,6 +13,8 @@ from benchmarks.answer import Answer
 
 GREEDY = {"temperature": 0}
 _ERRORS = 1
+_CERTAIN = 1000
+"""Added to a logit; probabilities are told as they were before."""
 _ROW = 256
 """llama.cpp rounds the context of a slot up to a multiple of this many tokens."""
 
@@ -41,6 +43,17 @@ class LlamaCpp:
         began = time.perf_counter()
         with ThreadPoolExecutor(len(asked)) as threads:
             return list(threads.map(lambda one: self._answer(one, began), asked))
+
+    def log_probability(self, prompt: Sequence[int], token: int) -> float:
+        """The natural logarithm of the probability that `token` comes next; the prompt's beginning stays cached."""
+        self.open(1)
+        asked = {"prompt": list(prompt), "n_predict": 1, "n_probs": 1, "cache_prompt": True, "temperature": 0}
+        written = self._server.handle_completions({**asked, "logit_bias": [[token, _CERTAIN]]})
+        if "choices" not in written:
+            raise RuntimeError(f"llama.cpp refused: {written}")
+        [told] = written["choices"][0]["logprobs"]["content"]
+        assert told["id"] == token, told
+        return float(told["logprob"])
 
     def _answer(self, asked: Mapping[str, Any], began: float) -> Answer:
         written = self._server.handle_completions(asked)

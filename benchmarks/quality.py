@@ -79,11 +79,11 @@ def recalls(reference: list[int], ours: list[int]) -> dict[str, float]:
     }
 
 
-def scores(tokenizer: Any, reader: Reader, *more: Path) -> Scores:
+def scores(tokenizer: Any, reader: Reader, *more: Path, parts: int = PARTS) -> Scores:
     return {
         kind: [
             (reader.bits(_begun(tokenizer, before), [_ids(tokenizer, text)])[0], len(text.encode()))
-            for before, text in halves(dialogues, BYTES)[:PARTS]
+            for before, text in halves(dialogues, BYTES)[:parts]
         ]
         for kind, dialogues in kinds(*more).items()
     }

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from gguf import GGMLQuantizationType, GGUFReader
 from transformers import AutoModelForCausalLM
 
@@ -42,6 +43,18 @@ def test_llama_cpp_answers_all_prompts_at_once(eight_bits: Path) -> None:
         answers = server.answers(asked, 3)
         assert [one.tokens for one in answers] == [3] * len(asked)
         assert all(0 < one.first <= one.last for one in answers)
+
+
+def test_llama_cpp_tells_the_probability_of_each_token(tmp_path: Path, random_model: Path, tokenizer: Any) -> None:
+    pytest.importorskip("xllamacpp", reason="llama.cpp's server has no wheel here")
+    from benchmarks.llama_cpp import LlamaCpp
+
+    model = model_of(random_model)
+    server = LlamaCpp(gpt2_gguf.write(tmp_path / "tiny.gguf", model, tokenizer, end=tokenizer.eos_token_id), 64, 1)
+    with torch.inference_mode():
+        expected = torch.log_softmax(model(torch.tensor([PROMPTS[0]])).logits[0, -1], -1)
+    told = [server.log_probability(PROMPTS[0], token) for token in (3, 300)]
+    assert told == pytest.approx(expected[[3, 300]].tolist(), abs=0.01)
 
 
 def test_genais_own_pipeline_answers_all_prompts_at_once(tmp_path: Path, random_model: Path) -> None:
