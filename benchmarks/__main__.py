@@ -21,7 +21,19 @@ from benchmarks.results import Part, Results
 from benchmarks.targets import table
 from events.errors import TimokhaError
 
-PARTS = ("engines", "messaging", "bridge", "scaling", "elastic", "capacity", "start", "chats", "bursts", "voice")
+PARTS = (
+    "engines",
+    "messaging",
+    "bridge",
+    "scaling",
+    "elastic",
+    "capacity",
+    "start",
+    "chats",
+    "bursts",
+    "voice",
+    "past",
+)
 """Modules of this package; each one's `measure()` returns its figures."""
 
 RESULTS = Path("build/bench.json")

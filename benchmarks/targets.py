@@ -65,6 +65,8 @@ TARGETS: Mapping[str, Target] = {
     "bursts.question_waits_longer_seconds": at_most(1.1),
     "voice.test.trained.sensible": at_least(75),
     "voice.test.trained.broken": at_most(5),
+    "past.talks.recall_at_1_gain": at_least(0),
+    "past.plays.recall_at_1_gain": at_least(0),
 }
 
 

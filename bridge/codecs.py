@@ -132,7 +132,7 @@ class OriginalCodec:
 
     def encode_request(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
         return AmqpMessage(
-            original_format.format_turns(data.turns).encode("utf-8", errors="replace"),
+            original_format.format_turns(data.turns_with_memory).encode("utf-8", errors="replace"),
             event.headers,
             content_type="text/plain",
             correlation_id=correlation_id_for(data.request_id),

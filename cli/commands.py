@@ -177,6 +177,13 @@ COMMANDS: dict[str, Command] = {
         extras="training",
         stop_timeout=STOP_TIMEOUT,
     ),
+    "train memory": Command(
+        "training.settings:MemorySettings",
+        "training.memory",
+        "Writes the owner's exchanges in private chats to a file, for USERBOT_MEMORY.",
+        extras="training",
+        stop_timeout=STOP_TIMEOUT,
+    ),
     "train prepare": Command(
         "training.settings:PrepareSettings",
         "training.data.command",
@@ -198,5 +205,5 @@ COMMANDS: dict[str, Command] = {
 GROUPS = {
     "config": "Shows what is set and where, and checks it: show, check.",
     "deadletters": "Questions that got no answer: list, show, resend, drop.",
-    "train": "From a chat export to a voice: prepare, fit, evaluate, export.",
+    "train": "From a chat export to a voice: prepare, fit, evaluate, export; or to a memory.",
 }

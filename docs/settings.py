@@ -84,9 +84,9 @@ ConfigMap replaces it."""
 NOTES = {
     "`timokha business`": """\
 It takes the settings of `timokha userbot` too, which then apply to each person who has connected the bot. `BOT_TOKEN`
-is needed, the session is `timokha-business.session` by default. `USERBOT_OWNER`, `USERBOT_ANSWER_GROUPS`,
-`USERBOT_GROUPS` and `USERBOT_ANSWER_BOTS` have no effect: each person owns their account, and a bot is shown only
-private chats with people.""",
+is needed, the session is `timokha-business.session` by default. `USERBOT_OWNER`, `USERBOT_MEMORY`,
+`USERBOT_ANSWER_GROUPS`, `USERBOT_GROUPS` and `USERBOT_ANSWER_BOTS` have no effect: each person owns their account, and
+a bot is shown only private chats with people.""",
 }
 """By heading, what stands above its table."""
 

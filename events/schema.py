@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import dropwhile
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -40,6 +41,17 @@ class Turn(Data):
     speaker: Annotated[str, AfterValidator(speaker_name)] = Field(
         default="", exclude_if=lambda speaker: not speaker, description="who says it in a group, by name"
     )
+
+
+class Exchange(Data):
+    """What somebody once asked the owner, and what the owner answered."""
+
+    question: str
+    answer: str
+
+    @property
+    def turns(self) -> tuple[Turn, Turn]:
+        return Turn(role=Role.USER, text=self.question), Turn(role=Role.ASSISTANT, text=self.answer)
 
 
 class Sampling(Data):
@@ -125,6 +137,19 @@ class GenerationRequested(EventData):
     persona: str = Field(
         default="", exclude_if=lambda persona: not persona, description="who answers, in the owner's words"
     )
+    memory: tuple[Exchange, ...] = Field(
+        default=(),
+        exclude_if=lambda memory: not memory,
+        description="the owner's earlier exchanges in this chat that are like the question, the most alike last",
+    )
+
+    @property
+    def turns_with_memory(self) -> tuple[Turn, ...]:
+        """Return what a model reads: the earlier exchanges, then the conversation from its first question on."""
+        if not self.memory:
+            return self.turns
+        conversation = dropwhile(lambda turn: turn.role is Role.ASSISTANT, self.turns)
+        return *(turn for exchange in self.memory for turn in exchange.turns), *conversation
 
 
 class GenerationCompleted(EventData):

@@ -18,8 +18,8 @@ from functions.generate.settings import VoiceName
 Frame = Literal["labels", "asked", "scene", "near", "examples"]
 
 
-class PrepareSettings(Settings):
-    """From a chat export to dialogues."""
+class ReadingSettings(Settings):
+    """How a chat export is read."""
 
     model_config = SettingsConfigDict(env_prefix="TRAINING_")
 
@@ -31,21 +31,31 @@ class PrepareSettings(Settings):
         description="whose voice to learn: a name, an id such as user123, or several ids with commas; "
         "an export of the whole account says it by itself",
     )
-    out: Path = Field(description="the directory to write the dialogues to")
     session_gap: Seconds = Field(
         timedelta(hours=4), gt=timedelta(0), description="seconds of silence that end a session, above 0"
     )
     burst_gap: Seconds = Field(
         timedelta(minutes=3), ge=timedelta(0), description="seconds within which one person's messages are one turn"
     )
+    blocklist: Path | None = Field(
+        None, description="a text file with a word or phrase on each line; messages that contain one are dropped"
+    )
+    countries: Annotated[str, Listed()] = Field(
+        "",
+        description="countries whose phone numbers are recognised without their +, such as IE,AU; "
+        "without it those where most live who write the owner's language",
+    )
+
+
+class PrepareSettings(ReadingSettings):
+    """From a chat export to dialogues."""
+
+    out: Path = Field(description="the directory to write the dialogues to")
     context_turns: int = Field(8, ge=1, le=50, description="turns before the owner's, 1 to 50")
     validation_share: NonNegativeFloat = Field(
         0.1, le=0.4, description="share of the dialogues for validation, 0 to 0.4"
     )
     test_share: NonNegativeFloat = Field(0.1, le=0.4, description="share of the dialogues for the final test, 0 to 0.4")
-    blocklist: Path | None = Field(
-        None, description="a text file with a word or phrase on each line; messages that contain one are dropped"
-    )
     feedback: Path | None = Field(
         None,
         description="a file that `timokha record --feedback` wrote, or a directory of such .jsonl files: liked answers"
@@ -56,11 +66,12 @@ class PrepareSettings(Settings):
         description="names or ids of bots in groups, with commas: what they say is dropped; "
         "with ! before it, somebody who is none",
     )
-    countries: Annotated[str, Listed()] = Field(
-        "",
-        description="countries whose phone numbers are recognised without their +, such as IE,AU; "
-        "without it those where most live who write the owner's language",
-    )
+
+
+class MemorySettings(ReadingSettings):
+    """From a chat export to the owner's earlier exchanges."""
+
+    to: Path = Field(description="the file for USERBOT_MEMORY")
 
 
 class FitSettings(Settings):

@@ -67,6 +67,7 @@ def describe(letter: DeadLetter) -> list[str]:
     if isinstance(request, GenerationRequested):
         lines.append(f"deadline: {request.deadline.isoformat(timespec='seconds')}")
         lines += [f"persona: {request.persona}"] * bool(request.persona)
+        lines += [f"memory: {turn.role}: {turn.text}" for one in request.memory for turn in one.turns]
         lines += [f"{f'{turn.role} {turn.speaker}'.strip()}: {turn.text}" for turn in request.turns]
     return lines
 

@@ -16,6 +16,7 @@ from edge.userbot.driving.resuming import never
 from edge.userbot.intake.intake import Intake
 from edge.userbot.intake.own_intake import OwnIntake
 from edge.userbot.intake.reactions import ReactionIntake
+from edge.userbot.memory import NO_MEMORY, Memory
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import open_chats
 from events import subjects
@@ -65,10 +66,12 @@ class AccountEdge:
         by_bot: bool,
         names: Callable[[], Set[str]] = frozenset,
         departure: Departure | None = None,
+        memory: Memory = NO_MEMORY,
     ) -> Self:
         """Open an account's records and its consumer, which must exist. Raises TransportError.
 
-        `names`: the usernames by which commands address it. `departure`: if its owner may leave.
+        `names`: the usernames by which commands address it. `departure`: if its owner may leave. `memory`: its
+        owner's earlier exchanges.
         """
         settings, retrying = context.settings, context.retrying
         ports = Ports(
@@ -85,6 +88,7 @@ class AccountEdge:
             owner_chat=owner_chat,
             by_bot=by_bot,
             departure=departure,
+            memory=memory,
         )
         drivers = Drivers(ports)
         intake = Intake(ports, drivers, context.rules, names=names, clock_offset=context.clock_offset)

@@ -15,6 +15,7 @@ from edge.userbot.current_rules import CurrentRules
 from edge.userbot.intake.account_updates import Keyed, UpdatesSource
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.group_catch_ups import GroupCatchUps
+from edge.userbot.memory import Memory, open_memory
 from edge.userbot.settings import NOBODY_APPROVES, UserbotSettings
 from edge.userbot.storage.watermark import Watermark, group_key
 from edge.userbot.telegram import session
@@ -62,22 +63,34 @@ async def main(
     """
     clock = SystemClock()
     rules = CurrentRules(settings, read_anew or (lambda: settings))
-    with own_texts_installed(settings):
+    with own_texts_installed(settings), open_memory(settings.memory) as memory:
         async with health_file(settings.health_file, stop, clock=clock) as health:
-            await until_stopped(stop, _attend(settings, rules, telemetry, health, clock))
+            await until_stopped(stop, _attend(settings, rules, telemetry, health, clock, memory=memory))
 
 
 async def _attend(
-    settings: UserbotSettings, rules: CurrentRules, telemetry: Telemetry, health: Health, clock: Clock
+    settings: UserbotSettings,
+    rules: CurrentRules,
+    telemetry: Telemetry,
+    health: Health,
+    clock: Clock,
+    *,
+    memory: Memory,
 ) -> None:
     """Answer questions once there is a session."""
     await wait_for_session(settings, health.not_ready, clock=clock)
     async with wait_for_new_session(settings, health.not_ready, clock=clock):
-        await _answer(settings, rules, telemetry, health, clock)
+        await _answer(settings, rules, telemetry, health, clock, memory=memory)
 
 
 async def _answer(
-    settings: UserbotSettings, rules: CurrentRules, telemetry: Telemetry, health: Health, clock: Clock
+    settings: UserbotSettings,
+    rules: CurrentRules,
+    telemetry: Telemetry,
+    health: Health,
+    clock: Clock,
+    *,
+    memory: Memory,
 ) -> None:
     retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     time = repair(retrying)
@@ -92,6 +105,8 @@ async def _answer(
         health.not_ready("it signs in to Telegram")
         async with started_client(client) as account:
             session.report_reconnects(client, reconnected=updates.reconnected, revoked=api.revoked)
+            owner_chat = _owner_chat(settings, account, is_bot=api.is_bot)
+            memory.check_owner(owner_chat)
             ensure = partial(_ensure, topology, account)
             await ensure()
             edge = await AccountEdge.open(
@@ -104,9 +119,10 @@ async def _answer(
                     on_updates=updates.take,
                     slow_modes=updates.slow_modes,
                 ),
-                owner_chat=_owner_chat(settings, account, is_bot=api.is_bot),
+                owner_chat=owner_chat,
                 by_bot=api.is_bot,
                 names=lambda: updates.names.active,
+                memory=memory,
             )
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET, retrying=retrying)
             watermark, peers = Watermark(stored, account, retrying=retrying), Peers(client, api)

@@ -187,6 +187,11 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         description="true or false: keep readers' thumbs up and down on answers, without who they are, for"
         " `timokha record --feedback`",
     )
+    memory: Path | None = Field(
+        None,
+        description="a file that `timokha train memory` wrote: questions in private chats take the owner's earlier"
+        " exchanges with the same person along that are most like them; by default none",
+    )
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
     sampling: Annotated[Sampling, Json()] = Field(
         Sampling(), description='sampling settings as JSON, e.g. {"temperature": 0.5, "max_new_tokens": 80}'

@@ -75,6 +75,8 @@ class Pseudonyms:
             data["sampling"] |= {"seed": int(self._digest(str(data["sampling"]["seed"]))[:8], 16)}
             if "persona" in data:
                 data["persona"] = self._text(data["persona"])
+            if "memory" in data:
+                data["memory"] = [{key: self._text(text) for key, text in one.items()} for one in data["memory"]]
             data["turns"] = [self._turn(turn) for turn in data["turns"]]
         if "text" in data:
             data["text"] = self._text(data["text"])

@@ -64,6 +64,7 @@ OPTIONS = {
     "train evaluate": ["--run", "x"],
     "train export": ["--run", "x", "--to", "x"],
     "train fit": ["--data", "x", "--out", "x"],
+    "train memory": ["--export", "x", "--to", "x"],
     "train prepare": ["--export", "x", "--out", "x"],
     "deadletters drop": ["1.2.3.0"],
     "deadletters resend": ["1.2.3.0"],

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from events.exchanges import ExchangeFile
 from tests.docs.typing import Shell, shown
+from training.voice.talks import read_talks
+from training.voice.telegram import write_export
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FIRST = 'make venv EXTRAS="userbot sandbox openvino training"'
@@ -48,6 +51,14 @@ def test_an_export_becomes_dialogues(shell: Shell) -> None:
     with_an_export(shell, "rusdracor-ru/result.json")
     shell.type(*shown("docs/training.md", "export=rusdracor-ru/result.json")[:2])
     assert prepared(shell) > 10
+
+
+def test_private_chats_become_a_memory(shell: Shell) -> None:
+    write_export(read_talks()[:20], shell.directory)
+    shell.type(shown("docs/userbot.md", "timokha train memory --export result.json --to memory.sqlite")[0])
+    file = ExchangeFile.open(shell.directory / "memory.sqlite")
+    assert file.owners == {1}
+    file.close()
 
 
 @pytest.mark.slow

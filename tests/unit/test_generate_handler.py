@@ -6,7 +6,7 @@ from types import MappingProxyType
 import pytest
 
 from events.runtime.clock import SystemClock
-from events.schema import FailureReason, FinishReason, Role, Sampling, Turn, Usage
+from events.schema import Exchange, FailureReason, FinishReason, Role, Sampling, Turn, Usage
 from functions.generate.engine import GeneratedAnswer
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
@@ -34,6 +34,7 @@ class Scripted:
         self.was_watched = False
 
     async def generate(self, turns, sampling, *, persona="", on_progress=None):
+        self.read = [turn.text for turn in turns]
         self.seeds.append(sampling.seed)
         self.samplings.append(sampling)
         self.was_watched = on_progress is not None
@@ -70,6 +71,15 @@ async def test_what_an_earlier_userbot_asks_for_was_chosen(make_request) -> None
     engine.own_sampling = {"temperature": 0.7}
     await generate(make_request(), engine=engine)
     assert engine.samplings[0].temperature == 0.2
+
+
+async def test_earlier_exchanges_are_read_before_the_conversation_and_are_no_repetition(make_request) -> None:
+    engine = Scripted("Да, конечно, к семи.")
+    memory = (Exchange(question="придёшь?", answer="Да, конечно, к семи."),)
+    asked = make_request().model_copy(update={"memory": memory})
+    completed = await generate(asked, engine=engine)
+    assert engine.read == ["придёшь?", "Да, конечно, к семи.", *(turn.text for turn in asked.turns)]
+    assert (completed.text, len(engine.seeds)) == ("Да, конечно, к семи.", 1)
 
 
 async def test_an_empty_answer_is_tried_again_with_another_seed(make_request) -> None:

@@ -1,14 +1,12 @@
 """`timokha train prepare`: from a chat export to dialogues, a manifest that accounts for every item, and plots."""
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from events.errors import SettingsError, TimokhaError
 from observability.telemetry import Telemetry
@@ -22,11 +20,11 @@ from training.data.feedback import Feedback, drop_disliked, read_feedback, store
 from training.data.final_texts import final_text, owner_languages, write_final_texts
 from training.data.languages import Languages
 from training.data.manifest import CONSENT, MANIFEST, Manifest, count_data, mark_unused_messages
-from training.data.ordering import assign_topics, sort_messages
 from training.data.owner import find_owner, most_active
 from training.data.placeholders import speaker_label
+from training.data.reading import resolve_and_sort, store_messages
 from training.data.splits import Part, assign_parts, write_parts
-from training.data.telegram.export_reader import ExportedChat, ExportFile
+from training.data.telegram.export_reader import ExportFile
 from training.data.telegram.export_source import open_export
 from training.data.telegram.messages import DropReason
 from training.data.turns import make_turns
@@ -68,11 +66,11 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             Workspace.open(place / "messages.sqlite", stopped) as workspace,
         ):
             export, collector = ExportFile(file), MessageCollector(private_data.blocklist_pattern(phrases))
-            _store_messages(export, collector, workspace, console, stopped)
+            store_messages(export, collector, workspace, console, stopped)
             owner = find_owner(settings.owner, export.account, collector.speakers)
             bots = _drop_bots(workspace, collector, {*owner, export.account or ""}, _names(settings.bots), console)
             with console.status("Arranging the dialogues"):
-                fields: dict[str, Any] = {"bots": bots, "topics": _resolve_and_sort(workspace, collector)}
+                fields: dict[str, Any] = {"bots": bots, "topics": resolve_and_sort(workspace, collector)}
                 languages = owner_languages(workspace, owner)
                 replaced = write_final_texts(workspace, languages, countries)
                 judged = feedback.of_texts(lambda text: final_text(text, languages, countries, replaced))
@@ -95,32 +93,6 @@ def _path_to_name(error: OSError, out: Path) -> str | Path:
     return out if within or not error.filename else error.filename
 
 
-def _store_messages(
-    export: ExportFile, collector: MessageCollector, workspace: Workspace, console: Console, stopped: Stopped
-) -> None:
-    """Store the messages of `export`, and report what was wrong with the file."""
-    workspace.add_messages(collector.messages(_read_items(export, console, stopped)))
-    for line in export.findings():
-        say(console, line)
-    if collector.reordered:
-        say(console, f"{collector.reordered} messages came after newer ones: all are sorted by time.")
-
-
-def _read_items(export: ExportFile, console: Console, stopped: Stopped) -> Iterator[tuple[ExportedChat, Any]]:
-    """Yield the items of `export` and show a progress bar. Raises TimokhaError when `stopped`."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Reading the export", total=os.fstat(export.file.fileno()).st_size)
-
-        def on_read(size: int) -> None:
-            check(stopped)
-            progress.update(task, completed=size)
-
-        export.on_read = on_read
-        yield from export.items()
-        progress.refresh()  # in a notebook rich skips the last update
-
-
 def _names(text: str) -> frozenset[str]:
     return frozenset(name for part in text.split(",") if (name := part.strip()))
 
@@ -138,15 +110,6 @@ def _drop_bots(
             f"Considered bots: {most_active(inferred)}; to correct it: TRAINING_BOTS={NONE}{inferred[0].id}.",
         )
     return Counter(sign.value for sign in signs.values())
-
-
-def _resolve_and_sort(workspace: Workspace, collector: MessageCollector) -> int:
-    """Resolve replies, sort messages that are out of order, and return the number of forum topics."""
-    workspace.resolve_replies()
-    topics = assign_topics(workspace, collector.topics)
-    if topics or collector.reordered:
-        sort_messages(workspace)
-    return topics
 
 
 def _make_dialogues(

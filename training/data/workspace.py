@@ -88,9 +88,10 @@ class Workspace:
 
     @classmethod
     @contextmanager
-    def open(cls, file: Path, stopped: Stopped = lambda: False) -> Iterator["Workspace"]:
-        """Open a workspace in `file`; long operations inside the context raise TimokhaError once `stopped`."""
-        database = sqlite3.connect(file, isolation_level=None)
+    def open(cls, file: Path | None, stopped: Stopped = lambda: False) -> Iterator["Workspace"]:
+        """Open a workspace in `file`, or in a temporary one without a name; long operations inside the context raise
+        TimokhaError once `stopped`."""
+        database = sqlite3.connect(file or "", isolation_level=None)
         database.set_progress_handler(stopped, _CHECK_EVERY)
         try:
             # It is used for one run only, so it need not survive a crash.
@@ -197,10 +198,10 @@ class Workspace:
         return Counter({str(name): int(number) for name, number in self.database.execute(query, values)})
 
 
-def _file_system_error(error: sqlite3.Error, file: Path) -> OSError | None:
+def _file_system_error(error: sqlite3.Error, file: Path | None) -> OSError | None:
     """Return the file system's error behind `error`, if there is one."""
     number = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}.get(error.sqlite_errorcode & 0xFF)
-    return OSError(number, os.strerror(number), str(file)) if number else None
+    return OSError(number, os.strerror(number), str(file or "the temporary directory")) if number else None
 
 
 _ROW = "row, chat, topic, author, time, reply_row, text, drop_reason"

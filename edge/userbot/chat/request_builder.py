@@ -1,16 +1,18 @@
 """Build the request for a question from the chat record: within limits, and always the same one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from edge.userbot.chat.record import ChatRecord, Current
 from events.ids import RequestId
-from events.schema import GenerationRequested, Role, Sampling, Turn
+from events.schema import Exchange, GenerationRequested, Role, Sampling, Turn
 
 MAX_BYTES = 200_000
 """UTF-8 of all turns. JetStream accepts 1 MiB a message, escapes and headers included."""
 MAX_TOKENS = 1500
 """An estimate that leaves room for a reply in the 2,048 positions of the original's model."""
+MAX_MEMORY_CHARS = 1200
+"""Of the earlier exchanges that join a question, together."""
 CHARS_PER_TOKEN = 3
 TOKENS_PER_TURN = 4
 """Estimates on the safe side for Russian and English; only the worker has the tokenizer."""
@@ -25,12 +27,14 @@ def build_request(
     *,
     max_bytes: int = MAX_BYTES,
     max_tokens: int = MAX_TOKENS,
+    memory: Sequence[Exchange] = (),
 ) -> GenerationRequested:
     """Return the request for `current`.
 
     Its turns are as many of the last `context_length` messages of the history as fit beside the persona, and the
     question, of which the start is cut off if it alone does not fit. The persona costs history but never any of the
     question: if both together are too long, the worker, which counts the tokens, shortens the persona.
+    Of `memory`, whose last exchange is the most alike, those that fit beside all this join it, the most alike first.
     `account` and `chat` are the request id's first two tokens.
     """
     request_id, asked = RequestId.parse(current.request_id), current.question
@@ -40,18 +44,21 @@ def build_request(
     seed = _seed(current.request_id)
     length = record.settings.context_length
     earlier = record.history[-length:] if length else ()
+    turns = _newest_that_fit((*earlier, question), max_bytes - _bytes(persona), max_tokens - _tokens(persona))
+    beside = (*persona, *turns)
     return GenerationRequested(
         request_id=current.request_id,
         account_id=account,
         chat_id=chat,
         message_id=request_id.message,
         revision=request_id.revision,
-        turns=_newest_that_fit((*earlier, question), max_bytes - _bytes(persona), max_tokens - _tokens(persona)),
+        turns=turns,
         sampling=_sampling(sampling, asked.max_new_tokens).model_copy(update={"seed": seed}),
         deadline=current.deadline,
         locale=asked.locale,
         live=asked.live,
         persona=asked.persona,
+        memory=_last_that_fit(memory, max_bytes - _bytes(beside), max_tokens - _tokens(beside)),
     )
 
 
@@ -68,6 +75,16 @@ def _newest_that_fit(turns: tuple[Turn, ...], max_bytes: int, max_tokens: int) -
         fitting = fitting[1:]
     orphaned = len(fitting) < len(turns) and fitting[0].role is Role.ASSISTANT
     return fitting[1:] if orphaned else fitting
+
+
+def _last_that_fit(memory: Sequence[Exchange], max_bytes: int, max_tokens: int) -> tuple[Exchange, ...]:
+    """Return the last exchanges of `memory` that fit, and have at most `MAX_MEMORY_CHARS`."""
+    for start in range(len(memory)):
+        turns = [turn for exchange in memory[start:] for turn in exchange.turns]
+        characters = sum(len(turn.text) for turn in turns)
+        if characters <= MAX_MEMORY_CHARS and _bytes(turns) <= max_bytes and _tokens(turns) <= max_tokens:
+            return tuple(memory[start:])
+    return ()
 
 
 def _end_that_fits(text: str, max_bytes: int, max_tokens: int) -> str:

@@ -222,7 +222,8 @@ class Performer:
         if self._published_request == current.request_id:
             return
         ports = self._ports
-        data = build_request(record, current, ports.account, self._chat, ports.sampling)
+        memory = ports.memory.recall(self._chat, record, current.question.text)
+        data = build_request(record, current, ports.account, self._chat, ports.sampling, memory=memory)
         with ports.telemetry.spans.send(
             Channel.REQUESTS, Event.of(data, source=SOURCE, time=self._clock.now())
         ) as event:
@@ -234,7 +235,8 @@ class Performer:
         self._published_request = ""
 
     async def _erase(self, up_to: int) -> None:
-        """Erase events. If that is refused, e.g. for lack of permission, postpone it: the chat goes on meanwhile."""
+        """Erase events, and the owner's memory. If NATS refuses, e.g. for lack of permission, postpone it meanwhile."""
+        self._ports.memory.forget(self._chat)
         try:
             await self._ports.log.erase_chat(self._ports.account, self._chat, up_to=up_to)
         except TransportError as error:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.driving.messenger import Messenger
+from edge.userbot.memory import NO_MEMORY, Memory
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.runtime.retrying import Retrying
@@ -42,7 +43,8 @@ class Ports:
 
     `formatted`: show the Markdown of answers as formatting. `rules`: the owner's, as they are now. `owner_chat`: where
     the owner's commands and drafts are, None if there is none. `by_bot`: a bot sends the messages, which may have
-    buttons then. `departure`: for a person who may leave, None for the account's only owner.
+    buttons then. `departure`: for a person who may leave, None for the account's only owner. `memory`:
+    the owner's earlier exchanges.
     """
 
     account: str
@@ -58,6 +60,7 @@ class Ports:
     owner_chat: str | None = None
     by_bot: bool = False
     departure: Departure | None = None
+    memory: Memory = NO_MEMORY
 
     def are_shown(self, chat: str) -> bool:
         """Return whether Telegram shows the messages of a chat: it shows a connected bot none of the person's."""

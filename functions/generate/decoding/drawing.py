@@ -98,7 +98,7 @@ class Drawing:
         """Draw once. Return False if that failed and an earlier draw gave an answer."""
         began = self._clock.monotonic()
         generating = self._engine.generate(
-            self._request.turns, self._sampling(), persona=self._request.persona, on_progress=self._live
+            self._request.turns_with_memory, self._sampling(), persona=self._request.persona, on_progress=self._live
         )
         try:
             drawn = await (generating if self._answer is None else within(self._patience(), generating))
