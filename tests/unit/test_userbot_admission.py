@@ -1,6 +1,7 @@
 """Who is answered and when: each rule by itself, and their order."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from edge.userbot.chat.admission import Case, day_of, is_allowed, is_day_full, i
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.policy import FOR_EVER, Policy
 from edge.userbot.chat.question_progress import finish_question, record_answer
-from edge.userbot.chat.record import ChatRecord, Rate, from_json
+from edge.userbot.chat.record import ChatRecord, Notice, Rate, from_json
 from edge.userbot.chat.transitions import Decision, Effect, receive
 from edge.userbot.people import People, Person
 from edge.userbot.quiet_hours import QuietHours, is_quiet, time_zone
@@ -144,6 +145,20 @@ def test_if_the_owner_wants_it_there_is_one_line_a_day_that_there_is_no_answer(r
     told = from_json(first.record.having(notices=()).to_json())
     assert said(taken("Тимоха, два", 2, record=told, refused="line", now=NOW + HOUR, **rules)) == []
     assert said(taken(record=record, **rules)) == []
+
+
+@pytest.mark.parametrize(("theirs", "owners", "said"), [("en", "ru", "en"), ("de", "en", "en"), ("de", "ru", "ru")])
+def test_the_line_is_in_the_users_language_or_in_the_owners(theirs: str, owners: str, said: str) -> None:
+    message = replace(incoming(), locale=theirs)
+    held = receive(ChatRecord(), message, Rules(refused="line", deny=NEVER, allow=NEVER, locale=owners), NOW)
+    assert held == Decision(
+        ChatRecord(
+            seen=(1,),
+            refused_at=NOW,
+            notices=(Notice(message_id=1, text=phrases.refusal(said, phrases.REFUSED_PERSON)),),
+        ),
+        Effect.REFUSED_PERSON,
+    )
 
 
 def test_the_line_comes_again_the_next_day_or_after_the_clock_was_set_back() -> None:

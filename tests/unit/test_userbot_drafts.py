@@ -19,6 +19,7 @@ from edge.userbot.chat.drafts import (
     finish_recall,
     may_answer_draft,
     may_answer_lost_draft,
+    may_lost_draft_wait,
     record_draft_message,
 )
 from edge.userbot.chat.incoming import OwnMessage
@@ -216,6 +217,14 @@ def test_a_draft_that_is_removed_is_recalled_no_more() -> None:
     record = ChatRecord(recalled=(ID, "7.42.2.0"))
     assert finish_recall(record, ID) == ChatRecord(recalled=("7.42.2.0",))
     assert finish_recall(record, "7.42.3.0") is record
+
+
+def test_a_draft_may_be_lost_if_a_message_of_it_has_no_id_and_it_waits() -> None:
+    lost = shown(NO_MESSAGE)
+    assert may_lost_draft_wait(lost)
+    assert not may_lost_draft_wait(shown(5))
+    assert not may_lost_draft_wait(close_draft(lost, ID))
+    assert not may_lost_draft_wait(ADDED)
 
 
 def test_a_draft_of_which_nothing_was_sent_is_closed_without_a_deletion() -> None:

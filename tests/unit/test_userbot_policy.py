@@ -145,6 +145,12 @@ def test_a_pause_says_since_when_it_lasts_and_what_for() -> None:
     assert resume(tell_owner(flooded, NOW + FLOOD_PAUSE), NOW) == Policy(resumed_at=NOW)
 
 
+def test_a_pause_may_begin_in_the_moment_in_which_the_last_one_was_ended() -> None:
+    resumed = resume(Policy(), NOW)
+    assert pause(resumed, NOW, NOW + HOUR, NOW).paused_until == NOW + HOUR
+    assert pause(resumed, NOW - timedelta(microseconds=1), NOW + HOUR, NOW) is resumed
+
+
 def test_a_pause_that_ends_with_another_changes_nothing() -> None:
     flooded = pause_for_flood(Policy(), NOW)
     assert pause(flooded, NOW, NOW + FLOOD_PAUSE, NOW) is flooded
