@@ -40,7 +40,9 @@ async def measure(names: Sequence[str] = ALL, rounds: Mapping[int, int] = ROUNDS
         async with machine(ours["properties"], ours["environment"]) as looks:
             for crowd, count in rounds.items():
                 answers = await _in_turns(sides.running, looks, [prompts(crowd, n) for n in range(1, count + 1)], new)
-                found |= figures(answers, crowd) | _beside_the_limit(answers, looks, work, crowd)
+                found |= figures(answers, crowd) | _beside_the_limit(
+                    answers, looks.limit(work, crowd, PROMPT, new), crowd
+                )
             return {**found, **looks.figures(), **_memory(sides.running), **_named(sides)}
 
 
@@ -78,8 +80,8 @@ async def _in_turns(
     return answers
 
 
-def _beside_the_limit(answers: Answers, looks: Machine, work: Work, crowd: int) -> dict[str, Any]:
-    limit, by = looks.limit(work, crowd, PROMPT, NEW)
+def _beside_the_limit(answers: Answers, limited: tuple[float, str], crowd: int) -> dict[str, Any]:
+    limit, by = limited
     took = statistics.median(one["seconds"] for one in answers[NARROW])
     return {f"limit_ratio_{crowd}": round(took / limit, 2), f"limited_by_{crowd}": by}
 
