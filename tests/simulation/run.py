@@ -24,6 +24,7 @@ from tests.promises.judgement import judge
 from tests.simulation.aiming import aim_of, aimed_plans
 from tests.simulation.await_sites import sites
 from tests.simulation.before import why_not
+from tests.simulation.blows import kind_of
 from tests.simulation.log import STARTED
 from tests.simulation.plan import COMMAND, Plan, drawn
 from tests.simulation.play import Played, play
@@ -43,6 +44,7 @@ AWAY = TransportUnreachable.__name__
 MISSING = Missing.__name__
 """What a worker ends with whose queue no bridge has declared yet."""
 LEADERLESS = "could not be opened: JetStream system temporarily unavailable"
+UNANSWERED, FROZEN = "nats: timeout", "freeze"
 SHRUNK = 10
 """Failing seeds that are shrunk, unless SIM_SHRUNK says another number."""
 
@@ -109,14 +111,15 @@ def _is_end_by_fault(line: dict[str, object], played: Played) -> bool:
     """Return whether a process that runs on has ended with an error.
 
     It may if a server was away when it started, or lost a stream before it was ready, or if RabbitMQ was out of order
-    before that. The version before did not wait for a leader when it opened its buckets.
+    before that. The version before did not wait for a leader when it opened its buckets, and lost its patience with
+    NATS while it was frozen itself.
     """
     if line["event"] != "process.ended" or line["process"] == COMMAND or not line["error"]:
         return False
     if RABBITMQ in str(line["error"]) and _is_lost_at_start(line, played):
         return False
-    leaderless = bool(line.get("is_before")) and str(line["error"]).endswith(LEADERLESS)
-    return not (str(line["error"]).startswith(AWAY) or _has_just_lost(line, played) or leaderless)
+    mended = bool(line.get("is_before")) and (str(line["error"]).endswith(LEADERLESS) or _stood_still(line, played))
+    return not (str(line["error"]).startswith(AWAY) or _has_just_lost(line, played) or mended)
 
 
 def _is_lost_at_start(line: dict[str, object], played: Played) -> bool:
@@ -132,6 +135,14 @@ def _has_just_lost(line: dict[str, object], played: Played) -> bool:
     since = end - JUST if started is None else min(started, end - JUST)
     lost = [one.began for one in played.history.of(Disturbance) if one.what in ("deleted_stream", "emptied")]
     return any(since < at <= end for at in lost)
+
+
+def _stood_still(line: dict[str, object], played: Played) -> bool:
+    """Return whether it was frozen before it was ready, and NATS did not answer then."""
+    started, kind = _starting_since(line, played), kind_of(str(line["process"]))
+    frozen = [one for one in played.history.of(Disturbance) if (one.what, one.whom) == (FROZEN, kind)]
+    was_frozen = started is not None and any(one.touches(started, float(str(line["time"]))) for one in frozen)
+    return was_frozen and str(line["error"]).endswith(UNANSWERED)
 
 
 def _starting_since(line: dict[str, object], played: Played) -> float | None:

@@ -62,6 +62,21 @@ def test_only_the_version_before_may_end_because_nats_has_no_leader() -> None:
     assert found(is_before=False) != []
 
 
+def test_only_the_version_before_may_end_because_it_was_frozen_while_it_started() -> None:
+    def found(began: float, *, is_before: bool, ready: bool = False) -> list[str]:
+        frozen = History((Disturbance("freeze", "generate", began, began + 9.0),))
+        log = [{"time": 1.0, "process": "generate-2", "event": "process.started"}]
+        log += [{"time": 2.0, "process": "generate-2", "event": "generate.ready"}] if ready else []
+        error = "TransportError: stream REQUESTS could not be looked at: nats: timeout"
+        log += [log[0] | {"time": 20.0, "event": "process.ended", "error": error, "is_before": is_before}]
+        return breaches_of(Played(frozen, Counter(), {}, log, "", 0, 1.0))
+
+    assert found(3.0, is_before=True) == []
+    assert found(3.0, is_before=False) != []
+    assert found(3.0, is_before=True, ready=True) != []
+    assert found(21.0, is_before=True) != []
+
+
 def test_a_command_may_end_with_an_error() -> None:
     assert breaches(process="setup", event="process.ended", error="RabbitMQ could not be reached") == []
 
