@@ -336,7 +336,8 @@ def test_a_question_that_is_given_up_never_goes_to_the_user_without_approval() -
 
 
 def test_a_wait_longer_than_the_setting_is_cut_short() -> None:
-    assert limit_approval(submitted(), UNTIL) == submitted()
+    waiting = submitted()
+    assert limit_approval(waiting, UNTIL) is waiting
     assert wake_at(limit_approval(submitted(), LATER)) == LATER
     approved = decide(submitted(), ID, Approve(), by=9, deadline=LATER)
     assert limit_approval(approved, LATER) is approved

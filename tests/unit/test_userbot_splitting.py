@@ -21,6 +21,7 @@ def solid(text: str) -> str:
 
 def test_length_is_counted_in_utf16_code_units() -> None:
     assert utf16_length("aж😀") == 4
+    assert [utf16_length(char) for char in "\uffff\U00010000"] == [1, 2]
 
 
 def test_cleaning_removes_what_telegram_refuses_and_keeps_line_breaks_and_tabs() -> None:
