@@ -96,7 +96,8 @@ async def _answer(
     time = repair(retrying)
     client = make_client(settings)
     api = TelegramApi(client, flood_waited=telemetry.metrics.record_flood_wait)
-    updates = Updates(client)
+    updates, peers = Updates(client), Peers(client, api)
+    updates.on_reconnected = peers.on_reconnected
     health.not_ready("it connects to NATS")
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)
@@ -118,6 +119,7 @@ async def _answer(
                     rate=settings.sends_per_second,
                     on_updates=updates.take,
                     slow_modes=updates.slow_modes,
+                    peers=peers,
                 ),
                 owner_chat=owner_chat,
                 by_bot=api.is_bot,
@@ -125,7 +127,7 @@ async def _answer(
                 memory=memory,
             )
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET, retrying=retrying)
-            watermark, peers = Watermark(stored, account, retrying=retrying), Peers(client, api)
+            watermark = Watermark(stored, account, retrying=retrying)
 
             def catch_up_from(
                 source: UpdatesSource,

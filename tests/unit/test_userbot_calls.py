@@ -33,8 +33,10 @@ from edge.userbot.telegram.api import SessionRevoked, TelegramApi
 from edge.userbot.telegram.client_differences import replied_id
 from edge.userbot.telegram.faults import REPLY_GONE, BadMessage
 from edge.userbot.telegram.messenger import TelegramMessenger
+from edge.userbot.telegram.peers import Peers
 from edge.userbot.telegram.session import report_reconnects
 from edge.userbot.telegram.update_reader import UpdateReader
+from edge.userbot.telegram.updates import Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -210,6 +212,59 @@ async def test_a_stranger_is_looked_for_in_so_many_dialogs_and_no_more() -> None
     client.known.add(2)
     client.answers = [sent()]
     assert await messenger.send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
+
+
+async def searches(client: FakeClient, peers: Peers, chat: str = "2") -> int:
+    """Return how often the dialogs were read for somebody whom they do not show."""
+    before = len(client.api)
+    with pytest.raises(Undeliverable, match="not known to this session"):
+        await peers.peer(chat)
+    return len(client.api) - before
+
+
+def peers_of(client: FakeClient) -> Peers:
+    return Peers(client, TelegramApi(client, flood_waited=lambda wait: None))
+
+
+async def test_a_stranger_is_searched_for_again_after_a_while_and_after_a_reconnection(monkeypatch) -> None:
+    client, past = Forgetful(*(dialogs(number) for number in range(3, 13))), [0.0]
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", lambda now=loop.time: now() + past[0])
+    peers = peers_of(client)
+    assert [await searches(client, peers), await searches(client, peers)] == [1, 0]
+    past[0] += 299
+    assert await searches(client, peers) == 0
+    past[0] += 1
+    assert [await searches(client, peers), await searches(client, peers)] == [1, 0]
+    peers.on_reconnected()
+    assert [await searches(client, peers), await searches(client, peers)] == [1, 0]
+
+
+async def test_whom_the_dialogs_show_after_a_reconnection_is_found() -> None:
+    client = Forgetful(dialogs(9), dialogs(2))
+    peers = peers_of(client)
+    assert await searches(client, peers) == 1
+    peers.on_reconnected()
+    assert (await peers.peer("2")).user_id == 2
+
+
+async def test_a_search_that_a_reconnection_interrupts_does_not_count() -> None:
+    client = Forgetful(dialogs(9), dialogs(2))
+    peers = peers_of(client)
+    searching = asyncio.create_task(searches(client, peers))
+    await asyncio.sleep(0)
+    peers.on_reconnected()
+    await searching
+    assert (await peers.peer("2")).user_id == 2
+
+
+def test_peers_hear_of_a_reconnection_before_what_was_missed_is_fetched() -> None:
+    happened: list[str] = []
+    updates = Updates(SimpleNamespace())
+    updates.listen(UpdateReader("1"), lambda _item: happened.append("fetched"))
+    updates.on_reconnected = lambda: happened.append("told")
+    updates.reconnected()
+    assert happened == ["told", "fetched"]
 
 
 async def test_whom_the_difference_has_shown_is_on_disk_at_once() -> None:

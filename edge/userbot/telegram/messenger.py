@@ -36,7 +36,7 @@ class TelegramMessenger:
     """Implements `edge.userbot.driving.messenger.Messenger` on a started client.
 
     `rate`: messages a second in all chats together; the same for looks into chats. `on_updates` gets the updates that
-    a call returns. `slow_modes`: what is known of groups' slow modes.
+    a call returns. `slow_modes`: what is known of groups' slow modes. `peers`: those of the client.
     """
 
     def __init__(
@@ -47,10 +47,11 @@ class TelegramMessenger:
         rate: float,
         on_updates: Callable[[Any], None],
         slow_modes: SlowModes | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self._slow_modes = slow_modes or SlowModes()
         self._api: CallsTelegram = api
-        self._peers = Peers(client, api)
+        self._peers = peers or Peers(client, api)
         self._on_updates = on_updates
         self._send_limiter = AsyncLimiter(rate, 1)
         self._look_limiter = AsyncLimiter(rate, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from typing import Any
 
 from pyrogram import Client, raw
@@ -17,6 +18,8 @@ from events.faults import Fault
 
 MAX_DIALOG_PAGES = 20
 """Pages of dialogs that are searched for a chat that the session does not know."""
+SEARCH_AGAIN = timedelta(minutes=5)
+"""How long a chat that the dialogs did not show is not searched for again."""
 
 _USERNAME = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{1,31})")
 
@@ -28,7 +31,12 @@ class Peers:
         self._client = client
         self._api = api
         self._looking_up = asyncio.Lock()
-        self._unknown_chats: set[str] = set()
+        self._searched_in_vain: dict[str, float] = {}
+        """When, by chat."""
+
+    def on_reconnected(self) -> None:
+        """Search again for every chat: what would have shown it may have come while there was no connection."""
+        self._searched_in_vain = {}
 
     async def peer(self, chat: str) -> Any:
         """Return a chat's peer. Search the dialogs if the session does not know it (session string, killed process).
@@ -42,10 +50,18 @@ class Peers:
             # For a bot, Telegram needs no access hash.
             return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
         async with self._looking_up:
-            if chat not in self._unknown_chats and (peer := await self._found_in_dialogs(chat)):
-                return peer
-            self._unknown_chats.add(chat)
+            if self._may_search(chat):
+                # A search that a new connection interrupts does not count.
+                in_vain = self._searched_in_vain
+                if peer := await self._found_in_dialogs(chat):
+                    return peer
+                in_vain[chat] = asyncio.get_running_loop().time()
         raise Undeliverable(f"chat {chat} is not known to this session; use a session file")
+
+    def _may_search(self, chat: str) -> bool:
+        searched_at = self._searched_in_vain.get(chat)
+        now = asyncio.get_running_loop().time()
+        return searched_at is None or now - searched_at >= SEARCH_AGAIN.total_seconds()
 
     async def find_chat(self, name: str) -> str | None:
         """Return the chat of a username or an id, None if there is none or the session can't address it.

@@ -81,6 +81,8 @@ class Updates:
         """Gets who is typing, which is not counted either."""
         self.on_group_change: Callable[[GroupChange], None] = lambda _change: None
         """Gets what supergroups and channels count."""
+        self.on_reconnected: Callable[[], None] = lambda: None
+        """Is called before what was missed is fetched."""
         self._on_item: Callable[[Item], None] | None = None
         self._waiting: list[Any] = []
         self._remembered: set[int] = set()
@@ -96,6 +98,7 @@ class Updates:
         self._waiting.clear()
 
     def reconnected(self) -> None:
+        self.on_reconnected()
         self.take(raw.types.UpdatesTooLong())
 
     def take(self, updates: Any) -> None:
