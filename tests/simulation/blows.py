@@ -26,6 +26,7 @@ from tests.simulation.rabbit_faults import RabbitFaults
 from tests.simulation.stops import Stops
 from tests.simulation.talks import Talk
 from tests.simulation.telegram_blows import TelegramBlows
+from tests.simulation.unrecorded import Unrecorded
 from tests.simulation.worker_faults import WorkerFaults
 from tests.simulation.world import World
 
@@ -40,7 +41,8 @@ TIMES = 4
 CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge", "bridge-in": "bridge", BUSINESS: BUSINESS}
 """What the processes call themselves at NATS."""
 
-Family = Stops | Bugs | Models | NatsRefusals | RabbitFaults | WorkerFaults | ForeignFaults | Backups | LateFaults
+Nats, Rabbit = NatsRefusals | Backups, RabbitFaults | WorkerFaults | ForeignFaults
+Family = Stops | Bugs | Models | Nats | Rabbit | LateFaults | Unrecorded
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Blows:
             "model": self.models,
             "refused": self.refusals,
             "rabbit": self.at_rabbitmq,
+            "taken": Unrecorded(self),
             "worker": self.workers,
         }
 

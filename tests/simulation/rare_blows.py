@@ -1,7 +1,7 @@
 """Which blows a plan has that lead where others seldom do. Each family has chances of its own.
 
-`stops.py`, `nats_refusals.py`, `models.py`, `bugs.py`, `backups.py`, `rabbit_faults.py`, `worker_faults.py` and
-`late_faults.py` strike them.
+`stops.py`, `nats_refusals.py`, `models.py`, `bugs.py`, `backups.py`, `rabbit_faults.py`, `worker_faults.py`,
+`late_faults.py` and `unrecorded.py` strike them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ class Family:
 
     `outward`: kinds where requests go to workers on RabbitMQ; `inward`: where another program asks over it.
     `plain`: only where there is no RabbitMQ, nor a group, nor a bot that persons have connected.
+    `grouped`: only where there is a group.
     """
 
     name: str
@@ -27,10 +28,11 @@ class Family:
     outward: Mapping[str, int] = field(default_factory=dict)
     inward: Mapping[str, int] = field(default_factory=dict)
     plain: bool = False
+    grouped: bool = False
 
     def drawn(self, plan: Plan) -> Iterator[Blow]:
         chance = Random(f"{self.name} blows {plan.seed}")
-        if chance.random() >= self.share or (self.plain and not _is_plain(plan)):
+        if chance.random() >= self.share or (self.plain and not _is_plain(plan)) or (self.grouped and not plan.group):
             return
         kinds = {**self.kinds, **(self.outward if plan.rabbitmq else {}), **(self.inward if plan.codec else {})}
         if not kinds:
@@ -81,6 +83,7 @@ FAMILIES = (
         count=(2, 4),
         kinds={"forgotten": 3, "gone_back": 3, "ends_early": 3, "nothing": 2, "unknown": 3, "typing": 4},
     ),
+    Family("taken", share=0.2, count=(1, 2), kinds={"muted": 1}, grouped=True),
     Family("worker", share=0.6, count=(1, 3), kinds={}, outward={"stuck": 2, "quick": 3}),
 )
 

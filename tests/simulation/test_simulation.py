@@ -36,6 +36,7 @@ from tests.simulation.requests import EVENTS, ORIGINAL
 from tests.simulation.run import outcome_of
 from tests.simulation.shrinking import shrunk
 from tests.simulation.stops import Stops
+from tests.simulation.unrecorded import Unrecorded
 from tests.simulation.worker_faults import WorkerFaults
 
 ROOT = Path(__file__).parents[2]
@@ -295,6 +296,7 @@ RARE = {
     "rabbit": RabbitFaults,
     "worker": WorkerFaults,
     "late": LateFaults,
+    "taken": Unrecorded,
     "backup": Backups,
 }
 
