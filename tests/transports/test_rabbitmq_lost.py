@@ -93,7 +93,7 @@ async def test_a_receiver_outlives_its_channel_and_gets_again_what_it_had_in_han
 
 async def test_a_stopped_receiver_does_not_come_back(broker: Broker) -> None:
     receiver = await Receiver.open(broker, QUEUE)
-    await receiver.stop()
+    await receiver.stop(last_attempt=2)
     await delete_queues(broker.consuming, QUEUE.name)
     await topology.adopt(broker.consuming, QUEUE)
     await broker.sender.send(QUEUE.name, AmqpMessage(b"x"))

@@ -139,7 +139,7 @@ async def test_a_receiver_whose_connection_is_given_up_while_it_stops_says_so() 
             await future
 
     with pytest.raises(TransportError, match="will be delivered again"):
-        await GivenUp(cast("Broker", None), cast("AbstractRobustChannel", None), Queue("q")).stop()
+        await GivenUp(cast("Broker", None), cast("AbstractRobustChannel", None), Queue("q")).stop(last_attempt=2)
 
 
 async def test_what_is_no_longer_kept_is_forgotten() -> None:

@@ -61,7 +61,7 @@ async def deaf_edge(losses: int) -> None:
 
 
 async def test_the_userbot_ends_when_stop_is_set_although_its_libraries_lose_cancellations(monkeypatch) -> None:
-    monkeypatch.setattr(app, "_answer", lambda *_: deaf_edge(3))
+    monkeypatch.setattr(app, "_answer", lambda *_, **__: deaf_edge(3))
     stop = asyncio.Event()
     running = asyncio.create_task(app.main(SETTINGS, noop_telemetry(), stop))
     await asyncio.sleep(0)
@@ -70,7 +70,7 @@ async def test_the_userbot_ends_when_stop_is_set_although_its_libraries_lose_can
 
 
 async def test_the_userbot_ends_when_it_is_cancelled(monkeypatch) -> None:
-    monkeypatch.setattr(app, "_answer", lambda *_: deaf_edge(1))
+    monkeypatch.setattr(app, "_answer", lambda *_, **__: deaf_edge(1))
     running = asyncio.create_task(app.main(SETTINGS, noop_telemetry(), asyncio.Event()))
     await asyncio.sleep(0)
     running.cancel()
@@ -79,7 +79,7 @@ async def test_the_userbot_ends_when_it_is_cancelled(monkeypatch) -> None:
 
 
 async def test_what_ends_the_userbot_by_itself_is_raised_as_it_is(monkeypatch) -> None:
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise TransportUnreachable("NATS is away")
 
     monkeypatch.setattr(app, "_answer", fail)
