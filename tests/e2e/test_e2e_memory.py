@@ -67,4 +67,4 @@ async def test_the_past_of_another_account_is_refused_in_one_line(make_product, 
     product.settings["USERBOT_MEMORY"] = str(path)
     await product.start("userbot")
     line = f"USERBOT_MEMORY: it is the past of {product.owner.id + 1}, and the owner here is {product.owner.id}"
-    await product.until(lambda: line in product.log("userbot"))
+    await product.logged(line)
