@@ -27,6 +27,8 @@ PLACES = (
     ("docs/decisions/package-names.md", rf"dist/timokha-{VERSION}-py3"),
     ("docs/kubernetes.md", rf"timokha-\$part:{VERSION}"),
     ("docs/userbot.md", rf"^ +Timokha {VERSION}$"),
+    ("tests/docs/commands.toml", rf"dist/timokha-{VERSION}-py3"),
+    ("tests/docs/commands.toml", rf"timokha-\$part:{VERSION}"),
 )
 """Where the version stands: the first place is read by programs, the others are examples and the chart."""
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from events.runtime import children, leftovers, terminal
 
@@ -67,9 +68,7 @@ class Signals:
         """Exit with `code` within `AT_EXIT`, even if threads still run. Call this after `main`."""
         self._left = code
         children.kill_all()  # a thread may be waiting for one
-        timer = threading.Timer(AT_EXIT, self._end, [code])
-        timer.daemon = True
-        timer.start()
+        _after(AT_EXIT, partial(self._end, code))
 
     def _end_before_python(self) -> None:
         """Exit before Python removes the handlers: a signal after that would end the process with -15."""
@@ -104,9 +103,7 @@ class Signals:
                     self._end_early(number)
                 elif not armed:
                     armed = True
-                    timer = threading.Timer(self._limit, self._force)
-                    timer.daemon = True
-                    timer.start()
+                    _after(self._limit, self._force)
 
     def _force(self) -> None:
         _briefly(self._forced)
@@ -130,6 +127,14 @@ class Signals:
         leftovers.remove()
         self._terminal.restore()
         os._exit(code)
+
+
+def _after(seconds: float, end: Callable[[], None]) -> None:
+    """Call `end` after `seconds`, unless the process has ended by then."""
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    with suppress(RuntimeError):  # while it exits, Python 3.12 starts no thread, and `exit` has a timer
+        timer.start()
 
 
 def _briefly(work: Callable[[], None]) -> None:

@@ -210,6 +210,16 @@ def test_the_end_needs_no_new_thread_and_loses_no_output():
     assert ending(start(f"{NO_THREADS}\n    atexit.register(print, 'last words')")) == (0, "ended\nlast words\n", "")
 
 
+def test_a_signal_while_it_exits_leaves_no_traceback():
+    body = f"""{NO_THREADS}
+    import os, signal, time
+    atexit.register(time.sleep, 0.5)  # in which the watchdog reads of it
+    atexit.register(os.kill, os.getpid(), signal.SIGTERM)
+    atexit.register(setattr, threading, "_start_new_thread", none)
+"""
+    assert ending(start(body)) == (0, "ended\n", "")
+
+
 def test_an_output_that_blocks_holds_up_no_end():
     body = f"""{NO_THREADS}
     import sys

@@ -123,9 +123,10 @@ def _is_end_by_fault(line: dict[str, object], played: Played) -> bool:
 
 
 def _is_lost_at_start(line: dict[str, object], played: Played) -> bool:
-    end = float(str(line["time"]))
-    whom = (RABBITMQ.lower(), *(("bridge",) if str(line["error"]).startswith(MISSING) else ()))
-    noted = [one for one in played.history.of(Disturbance) if one.whom in whom]
+    end, is_missing = float(str(line["time"])), str(line["error"]).startswith(MISSING)
+    whom = (RABBITMQ.lower(), *(("bridge",) if is_missing else ()))
+    every = played.history.of(Disturbance)
+    noted = [one for one in every if one.whom in whom or (is_missing and one.what == "queue_lost")]
     return _starting_since(line, played) is not None and any(one.touches(end - JUST, end) for one in noted)
 
 

@@ -95,6 +95,8 @@ def test_a_worker_that_starts_may_end_because_no_bridge_has_declared_its_queue_y
         return breaches_of(Played(History(noted), Counter(), {}, [started, ended], "", 0, 1.0))
 
     assert found(Disturbance("kill", "bridge", 2.0, 5.0)) == []
+    assert found(Disturbance("queue_lost", "timokha.requests", 3.9, 3.9)) == []
+    assert found(Disturbance("queue_lost", "timokha.requests", 2.0, 2.0)) != []
     assert found(Disturbance("kill", "bridge", 1.0, 2.0)) != []
     assert found(Disturbance("kill", "generate", 2.0, 5.0)) != []
     assert found() != []

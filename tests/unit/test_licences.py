@@ -10,8 +10,7 @@ from docs.licences import RULES, is_accepted, problems
 
 @pytest.fixture
 def found():
-    """The licences of the locked packages; of those that are not installed here, what the page says."""
-    return {name: licences.licence(name) or licences.written().get(name) for name in licences.locked()}
+    return licences.found()
 
 
 def test_the_page_is_up_to_date(found):
