@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from errno import ECONNRESET, EPIPE
 from typing import Any
 
 from nats.js import JetStreamContext
@@ -47,6 +48,8 @@ PUBLISH_TIMEOUT = 5
 TLS = SettingNames(address="NATS_URL", authority="NATS_TLS_CA", own="NATS_TLS_CERTIFICATE and NATS_TLS_KEY")
 
 NO_TLS = "secure connection not available"
+CLOSED = (f"[Errno {EPIPE}]", f"[Errno {ECONNRESET}]")
+"""How an error begins if the server has closed the connection: its alert may be lost with what we were writing."""
 
 JetStream = JetStreamContext
 """The type of what `connect` yields, for annotations in modules that may not import nats."""
@@ -112,18 +115,23 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
         raise
     except Exception as error:  # noqa: BLE001 - with a server that is no NATS, nats-py raises any error
         await finish(CLOSE_TIMEOUT, client.close())
-        raise _unreachable(url, faults or [str(error) or "no answer"]) from None
+        raise _unreachable(url, faults or [str(error) or "no answer"], encrypted=wanted) from None
     connected.set()
     client.check_payload()
     return client
 
 
-def _unreachable(url: str, faults: list[str]) -> TransportUnreachable:
+def _unreachable(url: str, faults: list[str], *, encrypted: bool) -> TransportUnreachable:
     # After a refusal a server resets the connection, so what it sent counts more than the last error of the system.
     reason = ([fault for fault in faults if not fault.startswith("[Errno")] or faults)[-1]
     server = f"NATS server {redacted(url)}"
     if refusal := _refusal(reason):
         return TransportUnreachable(f"{server} {refusal}", Fault.FATAL)
+    if encrypted and reason.startswith(CLOSED):
+        return TransportUnreachable(
+            f"{server} closed the encrypted connection ({reason}), as one that does not accept our certificate does;"
+            " set or correct NATS_TLS_CERTIFICATE and NATS_TLS_KEY, or look at its log"
+        )
     return TransportUnreachable(f"{server} could not be reached ({reason}); start it or correct NATS_URL")
 
 

@@ -155,6 +155,22 @@ async def test_a_certificate_of_ours_that_the_server_does_not_know_is_the_one_to
             pass
 
 
+@pytest.mark.parametrize("lost", ["[Errno 32] Broken pipe", "[Errno 104] Connection reset by peer"])
+async def test_our_certificate_is_named_although_the_servers_alert_was_lost_with_the_connection(
+    mine, monkeypatch, lost
+):
+    """As it is with Python 3.13 if we write in the moment in which the server closes."""
+
+    async def refuse(*_, error_cb, **__):
+        await error_cb(OSError(lost))
+        raise OSError(lost)
+
+    monkeypatch.setattr("events.jetstream.connection.Client.connect", refuse)
+    with pytest.raises(TransportUnreachable, match=r"does not accept our certificate .*NATS_TLS_CERTIFICATE"):
+        async with connect("tls://127.0.0.1:4", name="test", access=mine):
+            pass
+
+
 async def test_a_client_without_a_certificate_is_told_that_it_needs_one(encrypted, authority):
     with pytest.raises(TransportUnreachable, match="NATS_TLS_CERTIFICATE"):
         async with connect(await encrypted(), name="test", access=Access(ca=authority.ca)):
