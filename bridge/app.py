@@ -185,13 +185,13 @@ async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExit
         connect_jetstream(settings.nats_url, name="bridge", access=settings.nats_access)
     )
     broker = await stack.enter_async_context(connect_rabbitmq(settings.rabbitmq_url, name="bridge", clock=clock))
-    streams = Topology(js, retrying=Retrying(clock, random))
+    deps = Dependencies(js, broker, telemetry, clock, random)
+    streams = Topology(js, retrying=deps.retrying)
     ensure = topology_setup(settings, streams)
     await ensure()
     if settings.codec is CodecName.EVENTS:
-        await topology.ensure(broker.consuming)
+        await topology.ensure_patiently(broker.consuming, retrying=deps.retrying)
         broker.upkeep.keep("our queues", partial(topology.restore, broker.consuming))
-    deps = Dependencies(js, broker, telemetry, clock, random)
     runs: list[Run] = []
     if settings.outbound:
         runs.append(await open_outbound(settings.outbound, settings, deps))

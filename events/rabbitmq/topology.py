@@ -11,7 +11,9 @@ from aio_pika.abc import AbstractChannel, AbstractQueue, AbstractRobustConnectio
 
 from events import subjects
 from events.errors import TransportError
+from events.faults import Fault
 from events.rabbitmq.faults import DeclaredDifferently, Missing, translate_errors
+from events.runtime.retrying import Retrying
 from events.runtime.tasks import finish, within
 from events.transport import Channel
 
@@ -28,6 +30,9 @@ CHANNEL_TIMEOUT = timedelta(seconds=2)
 
 ANSWER_TIMEOUT = timedelta(seconds=5)
 """For the broker to declare a queue, which takes a busy node a while."""
+
+PATIENCE = timedelta(seconds=15)
+"""For a broker that does not answer a process that starts; as with NATS."""
 
 CLOSE_TIMEOUT = timedelta(seconds=1)
 """To close a channel; the end of the connection closes it too."""
@@ -121,6 +126,15 @@ async def ensure(connection: AbstractRobustConnection) -> None:
         with translate_errors(DEADLETTERS.name):
             exchange = await channel.declare_exchange(DEADLETTERS.name, ExchangeType.FANOUT, durable=True)
             await queues[0].bind(exchange)
+
+
+async def ensure_patiently(connection: AbstractRobustConnection, *, retrying: Retrying) -> None:
+    """As `ensure`, for a process that starts: passing errors are retried for `PATIENCE`. Raises TransportError."""
+    await retrying(lambda: ensure(connection), passing=_is_passing, patience=PATIENCE)
+
+
+def _is_passing(error: Exception) -> bool:
+    return isinstance(error, TransportError) and error.fault is Fault.PASSING
 
 
 async def restore(connection: AbstractRobustConnection) -> bool:

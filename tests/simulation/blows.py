@@ -18,6 +18,7 @@ from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.group_blows import GroupBlows
 from tests.simulation.late_faults import LateFaults
+from tests.simulation.lost_cancellations import LostCancellations
 from tests.simulation.models import Models
 from tests.simulation.nats.streams import Stream
 from tests.simulation.nats_refusals import NatsRefusals
@@ -42,7 +43,7 @@ CLIENT_NAMES = {"userbot": "userbot", "bot": "userbot", "bridge": "bridge", "bri
 """What the processes call themselves at NATS."""
 
 Nats, Rabbit = NatsRefusals | Backups, RabbitFaults | WorkerFaults | ForeignFaults
-Family = Stops | Bugs | Models | Nats | Rabbit | LateFaults | Unrecorded
+Family = Stops | Bugs | Models | Nats | Rabbit | LateFaults | Unrecorded | LostCancellations
 
 
 @dataclass
@@ -83,6 +84,7 @@ class Blows:
             "rabbit": self.at_rabbitmq,
             "taken": Unrecorded(self),
             "worker": self.workers,
+            "lost": LostCancellations(self),
         }
 
     def strike(self, blow: Blow) -> None:

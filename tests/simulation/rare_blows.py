@@ -1,7 +1,7 @@
 """Which blows a plan has that lead where others seldom do. Each family has chances of its own.
 
 `stops.py`, `nats_refusals.py`, `models.py`, `bugs.py`, `backups.py`, `rabbit_faults.py`, `worker_faults.py`,
-`late_faults.py` and `unrecorded.py` strike them.
+`late_faults.py`, `unrecorded.py` and `lost_cancellations.py` strike them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -85,6 +85,7 @@ FAMILIES = (
     ),
     Family("taken", share=0.2, count=(1, 2), kinds={"muted": 1}, grouped=True),
     Family("worker", share=0.6, count=(1, 3), kinds={}, outward={"stuck": 2, "quick": 3}),
+    Family("lost", share=0.15, count=(1, 2), kinds={"stopping": 3, "working": 1}),
 )
 
 

@@ -24,6 +24,7 @@ from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.grouping import FORUM, PLAIN
 from tests.simulation.late_faults import LateFaults
 from tests.simulation.loop import NeverWaits, NothingToDo, SimulationLoop
+from tests.simulation.lost_cancellations import LostCancellations
 from tests.simulation.model_server import SPOILT
 from tests.simulation.models import Models
 from tests.simulation.nats.store import Store
@@ -229,6 +230,31 @@ def test_a_process_that_is_told_to_end_ends_by_itself() -> None:
     assert told(story) == ["finally"]
 
 
+def test_a_process_loses_only_cancellations_of_tasks_that_wait_for_something_and_only_so_many() -> None:
+    async def story(_: SimulationLoop) -> list[str]:
+        seen: list[str] = []
+
+        async def run(stop: asyncio.Event) -> None:
+            waits = asyncio.create_task(asyncio.wait_for(asyncio.Event().wait(), 60))
+            sleeps = asyncio.create_task(asyncio.sleep(60))
+            await stop.wait()
+            for task, name in ((waits, "waits"), (sleeps, "sleeps"), (waits, "waits")):
+                task.cancel()
+                await asyncio.wait({task}, timeout=1)
+                seen.append(f"{name} {'ended' if task.done() else 'runs'}")
+
+        process = SimulatedProcess("one", run)
+        process.start()
+        await asyncio.sleep(1)
+        process.to_lose = 1
+        process.stop()
+        assert process.main
+        await process.main
+        return seen
+
+    assert told(story) == ["waits runs", "sleeps ended", "waits ended"]
+
+
 async def noted(what: str, seen: list[str]) -> None:
     """Note it every second."""
     while True:
@@ -298,6 +324,7 @@ RARE = {
     "late": LateFaults,
     "taken": Unrecorded,
     "backup": Backups,
+    "lost": LostCancellations,
 }
 
 

@@ -2,19 +2,22 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import cast
 
 import pytest
-from aio_pika.abc import AbstractRobustChannel
+from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
 from structlog.testing import capture_logs
 
 from events.errors import TransportError
 from events.faults import Fault
+from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.faults import RequestRefused
 from events.rabbitmq.receiver import Receiver
 from events.rabbitmq.topology import Queue
 from events.rabbitmq.upkeep import LONG_PATIENCE, PATIENCE, Upkeep
+from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
 
 
@@ -154,3 +157,23 @@ async def test_what_is_no_longer_kept_is_forgotten() -> None:
         await asyncio.sleep(0)
     await cancel(running)
     assert look.count == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "attempts"), [(Fault.PASSING, topology.PATIENCE // timedelta(seconds=1)), (Fault.FATAL, 1)]
+)
+async def test_a_process_that_starts_asks_for_its_queues_again_if_the_broker_did_not_answer(
+    fault: Fault, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, asked = ManualClock(), 0
+
+    async def ensure(_: object) -> None:
+        nonlocal asked
+        asked += 1
+        clock.passed += 1
+        raise RequestRefused("RabbitMQ refused it", fault)
+
+    monkeypatch.setattr(topology, "ensure", ensure)
+    with pytest.raises(RequestRefused):
+        await topology.ensure_patiently(cast("AbstractRobustConnection", None), retrying=Retrying(clock, Random(1)))
+    assert asked == attempts

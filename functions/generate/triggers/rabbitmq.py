@@ -23,7 +23,7 @@ async def open_trigger(settings: GenerateSettings, retrying: Retrying) -> AsyncI
         return await RabbitMQSubscription.open(broker, slots=settings.slots)
 
     async with connect(settings.rabbitmq_url, name="generate", clock=retrying.clock) as broker:
-        await topology.ensure(broker.consuming)
+        await topology.ensure_patiently(broker.consuming, retrying=retrying)
         yield Trigger(
             names.RABBITMQ,
             RabbitMQPublisher(broker.sender),
