@@ -15,6 +15,7 @@ from edge.sandbox.faults import SEND
 from edge.sandbox.live_drafts import METHOD as SHOW_LIVE_DRAFT
 from edge.userbot.telegram.faults import PEER_FLOOD
 from events import subjects
+from tests.promises.texts import FAILURES
 from tests.simulation.broken_records import BrokenRecords
 from tests.simulation.connections import process_of
 from tests.simulation.forged_replies import ForgedReplies
@@ -114,12 +115,12 @@ class EdgeFaults:
         self._refuse(whom, *chance.choice(EDIT_REFUSALS), method=EDIT, times=1 + int(size * TIMES))
 
     def _line_deleted(self, whom: str, _: float, chance: Random) -> None:
-        """A user deletes the last message of the account for both, as a thinking line may be."""
+        """A user deletes the last message of the account for both, as a thinking line may be, but no outcome."""
         user = chance.choice(self.people.users)
         got = [m for m in self.world.telegram.messages(user.id, self._account(whom)) if not m.out]
         if not got or got[-1].text == GREETING:  # or it would be another who wrote first
             return
-        if not any(one.text in got[-1].text for one in self.people.asked):  # never an answer
+        if got[-1].text not in FAILURES and not any(one.text in got[-1].text for one in self.people.asked):
             self.world.telegram.delete(user.id, got[-1].id)
 
     def _look_refused(self, whom: str, size: float, _: Random) -> None:
