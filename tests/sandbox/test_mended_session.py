@@ -1,6 +1,7 @@
 """A session with Telegram's servers that refuse, forget, go away or live in another time."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -197,6 +198,12 @@ async def test_a_connection_that_is_not_made_yet_can_be_used_and_closed(client) 
         await session.send(functions.Ping(ping_id=0))
     assert await session.connection.recv() is None
     await session.stop()
+
+
+async def test_a_packet_does_not_wait_until_the_one_before_it_is_acknowledged(client) -> None:
+    writer = client.session.connection.protocol.writer
+
+    assert writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_a_connection_whose_packets_nobody_reads_can_be_closed(telegram, client) -> None:

@@ -91,6 +91,7 @@ USED: dict[Use, list[Part]] = {
         Part("pyrogram.Client.fetch_peers", "self, peers"),
         Part("pyrogram.connection.Connection.MAX_CONNECTION_ATTEMPTS", "int"),
         Part("pyrogram.connection.Connection.close", "self"),
+        Part("pyrogram.connection.Connection.connect", "self"),
         Part("pyrogram.connection.Connection.recv", "self"),
         Part("pyrogram.connection.Connection.send", "self, data"),
         Part("pyrogram.crypto.mtproto.unpack", "b, session_id, auth_key, auth_key_id"),

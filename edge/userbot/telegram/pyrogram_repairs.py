@@ -1,5 +1,6 @@
 """Repair bugs of pyrogram 2.0.106 and kurigram 2.2.26 that would lose messages. Each repair describes its bug."""
 
+import socket
 import sqlite3
 from functools import wraps
 from io import BytesIO
@@ -40,6 +41,7 @@ def repair(retrying: Retrying) -> ServerTime:
     _ignore_session_file_errors()
     _cache_peers()
     _report_missing_connections()
+    _send_without_delay()
     time = ServerTime(retrying.clock)
     _use_server_time(time)
     pyrogram_session.install(retrying, time)
@@ -147,6 +149,23 @@ def _report_missing_connections() -> None:
     Connection.recv = recv_if_there  # type: ignore[method-assign]
     Connection.close = close_if_there  # type: ignore[method-assign]
     Connection.MAX_CONNECTION_ATTEMPTS = 1
+
+
+def _send_without_delay() -> None:
+    """A call that follows an acknowledgement at once waits until the server has acknowledged that packet, e.g. 40 ms.
+
+    asyncio sets TCP_NODELAY only on sockets that name their protocol, and pyrogram's do not.
+    """
+    connect = _original(Connection.connect)
+
+    @wraps(connect)
+    async def connect_without_delay(self: Connection) -> None:
+        await connect(self)
+        writer: Any = self.protocol.writer  # none behind kurigram's proxies over HTTP
+        if found := writer and writer.get_extra_info("socket"):
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    Connection.connect = connect_without_delay  # type: ignore[method-assign]
 
 
 def _use_server_time(time: ServerTime) -> None:
