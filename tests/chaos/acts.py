@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from tests.chaos.edges import Edge
-from tests.promises.history import FOR_EVER
-from tests.promises.history import Act as ActLine
-from tests.promises.history import Draft as DraftLine
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.owners import Act as ActLine
+from tests.promises.lines.owners import Draft as DraftLine
 
 DRAFT = "Черновик"
 """How a draft begins."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.promises.disturbances import Disturbances
-from tests.promises.history import Disturbance
+from tests.promises.lines.disturbances import Disturbance
 
 
 class Chronicle(Disturbances):

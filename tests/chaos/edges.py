@@ -8,7 +8,8 @@ from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import signed_in_session
 from edge.userbot.storage.watermark import group_key
-from tests.promises.history import BOT, USER, Settings
+from tests.promises.lines import BOT, USER
+from tests.promises.lines.accounts import Settings
 
 OWNER_PHONE = "+79990000000"
 OWNER_OF_BOT_PHONE = "+79980000000"

@@ -26,7 +26,8 @@ from tests.chaos.edges import Edge
 from tests.chaos.groups import Groups
 from tests.chaos.users import Break, Crowd, Question, box_of, outcomes
 from tests.chaos.world import World
-from tests.promises.history import EDGES, FOR_EVER, Disturbance
+from tests.promises.lines import EDGES, FOR_EVER
+from tests.promises.lines.disturbances import Disturbance
 from tests.retrying import RETRYING
 from tests.simulation.nonsense import HINTS, RECORDS, reply
 

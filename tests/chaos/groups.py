@@ -15,8 +15,8 @@ from edge.userbot.chat_tokens import NO_TOPIC, ChatToken
 from tests.chaos.edges import Edge
 from tests.chaos.users import Crowd, Question, Writer, outcomes
 from tests.chaos.world import World
-from tests.promises.history import Asked, Remark
 from tests.promises.in_chats import topic_of
+from tests.promises.lines.messages import Asked, Remark
 
 IN_GROUP = 0.6
 """How likely somebody who is in the group asks there; likewise:"""

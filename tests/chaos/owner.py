@@ -14,7 +14,7 @@ from tests.chaos.acts import DRAFT, Act, SeenDraft
 from tests.chaos.edges import APPROVE_FOR, PRODUCT, Edge
 from tests.chaos.users import Crowd, Question
 from tests.chaos.world import World
-from tests.promises.history import FOR_EVER, USER
+from tests.promises.lines import FOR_EVER, USER
 from tests.promises.owners_acts import silence
 
 QUESTION = re.compile(r"вопрос (\d+)")

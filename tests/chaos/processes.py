@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from cli.demo.processes import CommandProcess
-from tests.promises.history import FOR_EVER, FORCED, Process
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.processes import FORCED, Process
 
 MARGIN = 5.0
 """Seconds that a process may take to end on top of its grace."""

@@ -12,8 +12,13 @@ from tests.chaos.owner import Owner
 from tests.chaos.storm import Storm
 from tests.chaos.users import Crowd, Question, about, of_edge, outcomes, received
 from tests.chaos.world import World, records_of
-from tests.promises.history import REQUESTS, USER, Account, Acknowledged, Line, Malformed, NoRecords, Refused, Sent
+from tests.promises.history import Line
 from tests.promises.in_chats import record_line, sent
+from tests.promises.lines import USER
+from tests.promises.lines.accounts import Account
+from tests.promises.lines.disturbances import Malformed, Refused
+from tests.promises.lines.messages import Sent
+from tests.promises.lines.stored import REQUESTS, Acknowledged, NoRecords
 
 
 async def lines(world: World, crowd: Crowd, storm: Storm, owners: Mapping[str, Owner], hourly: int) -> list[Line]:

@@ -10,8 +10,8 @@ from tests.chaos.recoveries import percentiles, recoveries
 from tests.chaos.storm import Storm
 from tests.chaos.users import Crowd, of_edge
 from tests.chaos.world import KINDS, LOOP, World
-from tests.promises.history import FORCED
 from tests.promises.judgement import Judgement
+from tests.promises.lines.processes import FORCED
 
 IMPORTING = 5.0
 """Seconds of life in which a process may not listen to signals yet, and SIGTERM just ends it."""

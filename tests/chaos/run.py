@@ -37,9 +37,10 @@ from tests.chaos.rest import calm
 from tests.chaos.storm import Storm
 from tests.chaos.users import Crowd
 from tests.chaos.world import World, has_rabbitmq, world
-from tests.promises.history import Asked, History
+from tests.promises.history import History
 from tests.promises.jsonl import read, write
 from tests.promises.judgement import judge
+from tests.promises.lines.messages import Asked
 
 SETTINGS = {
     "GENERATE_ENGINE": "echo",

@@ -7,7 +7,7 @@ from edge.sandbox.server import Sandbox
 from edge.userbot.chat_tokens import ChatToken
 from tests.chaos.edges import Edge
 from tests.chaos.users import Question, outcomes, say
-from tests.promises.history import USER
+from tests.promises.lines import USER
 
 TEXT = "вопрос 1"
 

@@ -8,7 +8,7 @@ from tests.chaos.chronicle import Chronicle
 from tests.chaos.logbook import busiest
 from tests.chaos.processes import End
 from tests.chaos.report import _bad_ends
-from tests.promises.history import Disturbance
+from tests.promises.lines.disturbances import Disturbance
 
 
 def test_a_flood_of_log_lines_is_seen_in_its_ten_seconds(tmp_path) -> None:

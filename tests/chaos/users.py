@@ -16,9 +16,10 @@ from events import subjects
 from tests.chaos.edges import Edge
 from tests.chaos.world import World
 from tests.promises import outcomes as promised
-from tests.promises.history import FOR_EVER, USER, Asked, Erased, Sent
-from tests.promises.history import Break as BreakLine
 from tests.promises.in_chats import sent, topic_of
+from tests.promises.lines import FOR_EVER, USER
+from tests.promises.lines.disturbances import Break as BreakLine
+from tests.promises.lines.messages import Asked, Erased, Sent
 from tests.promises.texts import DELETED
 
 PUSHY = 0.1

@@ -29,7 +29,7 @@ from tests.chaos.accounts import Nats, running
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.edges import Edge, bot_account, connected_accounts, put_in_charge, put_in_group, user_account
 from tests.chaos.processes import End, Program, left_behind
-from tests.promises.history import BOT, BUSINESS, EDGES, USER
+from tests.promises.lines import BOT, BUSINESS, EDGES, USER
 from tests.rabbitmq_node import RabbitMQNode
 from tests.retrying import RETRYING
 

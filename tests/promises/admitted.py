@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-from tests.promises.history import Asked
+from tests.promises.lines.messages import Asked
 from tests.promises.of_account import NOTICED, OfAccount
 
 LOOK_PAUSE = 30.0

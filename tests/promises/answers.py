@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.promises.history import Asked, History, Sent
+from tests.promises.history import History
+from tests.promises.lines.messages import Asked, Sent
 from tests.promises.outcomes import outcomes
 
 

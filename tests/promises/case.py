@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.promises.history import Asked
+from tests.promises.lines.messages import Asked
 from tests.promises.of_account import OfAccount
 
 

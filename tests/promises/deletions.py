@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.promises.history import Asked, Erased, Sent
+from tests.promises.lines.messages import Asked, Erased, Sent
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.pieces import Pieces
 from tests.promises.texts import DELETED, FAILURES

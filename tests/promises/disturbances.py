@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from tests.promises.history import Disturbance
+from tests.promises.lines.disturbances import Disturbance
 
 
 @dataclass

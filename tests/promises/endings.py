@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.promises.history import FORCED, History, Process
+from tests.promises.history import History
+from tests.promises.lines.processes import FORCED, Process
 
 
 def late_endings(history: History) -> Iterator[str]:

@@ -5,8 +5,13 @@ What became of that question is for the judge of its account to say.
 
 from collections.abc import Iterator
 
-from tests.promises.history import Acknowledged, Act, Asked, Disturbance, Draft, History, Logged
-from tests.promises.program_lines import Posted
+from tests.promises.history import History
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Logged
+from tests.promises.lines.messages import Asked
+from tests.promises.lines.owners import Act, Draft
+from tests.promises.lines.programs import Posted
+from tests.promises.lines.stored import Acknowledged
 
 SIGNS = ("approve", "reject")
 COLLECTED = ("collecting", "collected")

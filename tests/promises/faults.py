@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from events import subjects
 from tests.promises.case import Case
-from tests.promises.history import BOT, BUSINESS, EDGES, FOR_EVER, Asked, Break
+from tests.promises.lines import BOT, BUSINESS, EDGES, FOR_EVER
+from tests.promises.lines.disturbances import Break
+from tests.promises.lines.messages import Asked
 from tests.promises.of_account import OfAccount
 from tests.promises.outcomes import told_unreadable
 

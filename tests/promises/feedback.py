@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.promises.history import Asked, History, Kept, Voted
+from tests.promises.history import History
+from tests.promises.lines.messages import Asked
+from tests.promises.lines.votes import Kept, Voted
 from tests.promises.of_account import NOTICED, OfAccount
 
 LOST = ("difference_too_long", "state_refused", "difference_unknown", "state_unknown", "stuck_slices")

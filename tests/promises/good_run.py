@@ -1,25 +1,15 @@
 """A small run in which every promise is kept, to be corrupted by hand."""
 
 from edge.userbot import phrases
-from tests.promises.history import (
-    REQUESTS,
-    USER,
-    Account,
-    Acknowledged,
-    Act,
-    Asked,
-    Disturbance,
-    Erased,
-    History,
-    Line,
-    Logged,
-    Process,
-    Record,
-    Sent,
-    Settings,
-    Settled,
-    Update,
-)
+from tests.promises.history import History, Line
+from tests.promises.lines import USER
+from tests.promises.lines.accounts import Account, Settings
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Logged, Settled
+from tests.promises.lines.messages import Asked, Erased, Sent
+from tests.promises.lines.owners import Act
+from tests.promises.lines.processes import Process
+from tests.promises.lines.stored import REQUESTS, Acknowledged, Record, Update
 
 ANNA, BORIS, VERA = "2", "3", "4"
 FAILED = phrases.failure("ru", phrases.DEADLINE)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from edge.sandbox.message_box import StoredMessage
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat_tokens import NO_TOPIC
-from tests.promises.history import Record, Sent
+from tests.promises.lines.messages import Sent
+from tests.promises.lines.stored import Record
 
 
 def sent(

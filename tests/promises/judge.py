@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from tests.promises.case import Case, case_of
 from tests.promises.faults import Faults
-from tests.promises.history import FOR_EVER, Asked, Erased
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.messages import Asked, Erased
 from tests.promises.of_account import OfAccount
 from tests.promises.owned import AT_ONCE, Owned
 from tests.promises.pieces import Pieces

@@ -8,10 +8,13 @@ from tests.promises.deletions import after_deletions
 from tests.promises.endings import late_endings
 from tests.promises.events import unaccounted
 from tests.promises.feedback import votes_lost
-from tests.promises.history import Account, Asked, History, NoRecords
+from tests.promises.history import History
 from tests.promises.judge import Judge
 from tests.promises.leaks import leaked
 from tests.promises.linearizable import not_linearizable
+from tests.promises.lines.accounts import Account
+from tests.promises.lines.messages import Asked
+from tests.promises.lines.stored import NoRecords
 from tests.promises.of_account import OfAccount
 from tests.promises.order import out_of_order
 from tests.promises.programs import unkept

@@ -4,7 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.promises.history import Asked, History, Sent
+from tests.promises.history import History
+from tests.promises.lines.messages import Asked, Sent
 
 NUMBER = re.compile(r"\d+")
 

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from tests.promises.history import History, Update
+from tests.promises.history import History
+from tests.promises.lines.stored import Update
 
 NONE = 0
 """The revision of a record that is not there yet."""

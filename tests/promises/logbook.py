@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.promises.history import History, LeftAlone, Line, Logged, Settled, Skipped, Undeliverable
+from tests.promises.history import History, Line
+from tests.promises.lines.logged import LeftAlone, Logged, Settled, Skipped, Undeliverable
 
 TAKEN_UP = ("asked", "queued", "joined")
 Message = tuple[str, int]

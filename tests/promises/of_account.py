@@ -4,29 +4,13 @@ from bisect import bisect_right
 from collections import defaultdict
 
 from tests.promises.disturbances import Disturbances
-from tests.promises.history import (
-    REQUESTS,
-    Absent,
-    Account,
-    Acknowledged,
-    Act,
-    Asked,
-    Break,
-    Disturbance,
-    Draft,
-    Erased,
-    Flood,
-    History,
-    LeftAlone,
-    Malformed,
-    Record,
-    Refused,
-    Sent,
-    Skipped,
-    Spoilt,
-    Stored,
-    Update,
-)
+from tests.promises.history import History
+from tests.promises.lines.accounts import Account
+from tests.promises.lines.disturbances import Break, Disturbance, Flood, Malformed, Refused, Spoilt
+from tests.promises.lines.logged import LeftAlone, Skipped
+from tests.promises.lines.messages import Asked, Erased, Sent
+from tests.promises.lines.owners import Absent, Act, Draft, Stored
+from tests.promises.lines.stored import REQUESTS, Acknowledged, Record, Update
 from tests.promises.logbook import logbook
 from tests.promises.outcomes import outcomes, thoughts
 from tests.promises.spoiling import Spoiling

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tests.promises.history import Asked
+from tests.promises.lines.messages import Asked
 from tests.promises.of_account import OfAccount
 from tests.promises.texts import FAILURES
 

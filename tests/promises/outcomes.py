@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from tests.promises.history import Asked, Break, Sent
+from tests.promises.lines.disturbances import Break
+from tests.promises.lines.messages import Asked, Sent
 from tests.promises.texts import FAILURES, REFUSALS, UNREADABLE
 
 ABOUT = ("thinking", "failure", "notice")

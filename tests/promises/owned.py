@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from edge.userbot import draft_phrases
 from tests.promises.admitted import Admitted
 from tests.promises.deletions import DELETION
-from tests.promises.history import BOT, EDGES, FOR_EVER, Act, Asked, Draft
+from tests.promises.lines import BOT, EDGES, FOR_EVER
+from tests.promises.lines.messages import Asked
+from tests.promises.lines.owners import Act, Draft
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.owners_acts import FLOODED, WHOLE_SECONDS, concerns, holds_at, is_later, silence
 from tests.promises.pieces import Pieces

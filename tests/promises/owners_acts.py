@@ -1,6 +1,8 @@
 """Which questions an owner's act may silence."""
 
-from tests.promises.history import Act, Asked, Settings
+from tests.promises.lines.accounts import Settings
+from tests.promises.lines.messages import Asked
+from tests.promises.lines.owners import Act
 
 WHOLE_SECONDS = 1.0
 """Telegram's dates are rounded down."""

@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise, takewhile
 from operator import or_
 
 from events import subjects
-from tests.promises.history import Asked
+from tests.promises.lines.messages import Asked
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.texts import FAILURES
 

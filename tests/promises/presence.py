@@ -6,7 +6,9 @@ After an order it is silent at once, and in the end nothing is stored about some
 from collections.abc import Iterator
 
 from tests.promises.case import Case
-from tests.promises.history import FOR_EVER, Absent, Sent
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.messages import Sent
+from tests.promises.lines.owners import Absent
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.waits import longest
 

@@ -10,8 +10,10 @@ from itertools import pairwise
 
 from tests.promises.disturbances import Disturbances
 from tests.promises.faults import NO_ANSWER, SLACK
-from tests.promises.history import Acknowledged, Disturbance, History, Spoilt
-from tests.promises.program_lines import ANSWERED, DEAD, DROPPED, REFUSED, Dead, GivenUp, Posted, Replied
+from tests.promises.history import History
+from tests.promises.lines.disturbances import Disturbance, Spoilt
+from tests.promises.lines.programs import ANSWERED, DEAD, DROPPED, REFUSED, Dead, GivenUp, Posted, Replied
+from tests.promises.lines.stored import Acknowledged
 from tests.promises.skips import TOO_SMALL
 from tests.promises.spoiling import Spoiling
 

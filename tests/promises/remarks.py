@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.promises.history import History, Logged, Remark, Sent
+from tests.promises.history import History
+from tests.promises.lines.logged import Logged
+from tests.promises.lines.messages import Remark, Sent
 
 HEARD = {"asked", "queued", "joined", "collecting", "collected"}
 """What the log calls a message that becomes a question, or part of one."""

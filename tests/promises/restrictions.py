@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from tests.promises.case import Case
-from tests.promises.history import Disturbance, LeftAlone
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import LeftAlone
 from tests.promises.of_account import NOTICED, OfAccount
 
 REST = 3600.0

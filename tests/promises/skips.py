@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 from tests.promises.case import Case
-from tests.promises.history import FOR_EVER, Disturbance, Record, Skipped
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Skipped
+from tests.promises.lines.stored import Record
 from tests.promises.of_account import NOTICED, OfAccount
 
 FAULTY, TOO_SMALL = "faulty", "too_small"

@@ -9,7 +9,7 @@ was lost. It may only fail if something else was out of order as well.
 from collections.abc import Iterable
 
 from tests.promises.disturbances import Disturbances
-from tests.promises.history import Spoilt
+from tests.promises.lines.disturbances import Spoilt
 
 EMPTY, GIVEN_UP, DELAYED = "empty", "given_up", "delayed"
 

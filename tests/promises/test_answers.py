@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.promises.answers import with_answers
 from tests.promises.good_run import ANNA, answer, asked, good, history
-from tests.promises.history import Asked
+from tests.promises.lines.messages import Asked
 
 
 def test_the_times_of_answers_are_found() -> None:

@@ -7,25 +7,16 @@ import pytest
 
 from tests.promises.__main__ import main
 from tests.promises.good_run import ANNA, BORIS, FAILED, FORGOTTEN, VERA, answer, asked, good, history
-from tests.promises.history import (
-    REQUESTS,
-    USER,
-    Account,
-    Acknowledged,
-    Asked,
-    Disturbance,
-    Erased,
-    Flood,
-    Line,
-    Logged,
-    Process,
-    Record,
-    Sent,
-    Settled,
-    Update,
-)
+from tests.promises.history import Line
 from tests.promises.jsonl import write
 from tests.promises.judgement import judge
+from tests.promises.lines import USER
+from tests.promises.lines.accounts import Account
+from tests.promises.lines.disturbances import Disturbance, Flood
+from tests.promises.lines.logged import Logged, Settled
+from tests.promises.lines.messages import Asked, Erased, Sent
+from tests.promises.lines.processes import Process
+from tests.promises.lines.stored import REQUESTS, Acknowledged, Record, Update
 
 Change = Callable[[Line], Line | None]
 

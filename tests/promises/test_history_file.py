@@ -4,8 +4,9 @@ import pytest
 
 from tests.promises.__main__ import main
 from tests.promises.good_run import good, history
-from tests.promises.history import Break, Draft
 from tests.promises.jsonl import UnreadableHistory, read, write
+from tests.promises.lines.disturbances import Break
+from tests.promises.lines.owners import Draft
 
 
 def test_a_history_reads_back_as_it_was_written(tmp_path) -> None:

@@ -7,19 +7,13 @@ import pytest
 from tests.promises.case import Case
 from tests.promises.faults import NO_ANSWER
 from tests.promises.good_run import FAILED, good, history
-from tests.promises.history import (
-    Account,
-    Asked,
-    Break,
-    Disturbance,
-    History,
-    Logged,
-    Malformed,
-    Sent,
-    Undeliverable,
-)
+from tests.promises.history import History
 from tests.promises.judge import Judge
 from tests.promises.judgement import judge
+from tests.promises.lines.accounts import Account
+from tests.promises.lines.disturbances import Break, Disturbance, Malformed
+from tests.promises.lines.logged import Logged, Undeliverable
+from tests.promises.lines.messages import Asked, Sent
 from tests.promises.of_account import OfAccount
 from tests.promises.texts import UNREADABLE
 

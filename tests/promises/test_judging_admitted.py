@@ -3,7 +3,12 @@
 from dataclasses import replace
 
 from tests.promises.admitted import Admitted
-from tests.promises.history import USER, Account, Asked, Disturbance, History, Line, Logged, Sent
+from tests.promises.history import History, Line
+from tests.promises.lines import USER
+from tests.promises.lines.accounts import Account
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Logged
+from tests.promises.lines.messages import Asked, Sent
 from tests.promises.of_account import OfAccount
 
 ANNA, BORIS = "2", "3"

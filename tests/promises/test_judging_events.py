@@ -4,7 +4,12 @@ from dataclasses import replace
 
 from events.transport import Channel
 from tests.promises.events import unaccounted
-from tests.promises.history import BOT, Acknowledged, Act, Disturbance, Draft, History, Line, Logged
+from tests.promises.history import History, Line
+from tests.promises.lines import BOT
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Logged
+from tests.promises.lines.owners import Act, Draft
+from tests.promises.lines.stored import Acknowledged
 
 EVENT = Acknowledged(Channel.REQUESTS, "1.9.34.0")
 ACT = Act(BOT, "replace", None, 28.0, 34, questions=("1.2.28",), done_at=38.1)

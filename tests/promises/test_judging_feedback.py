@@ -4,20 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.promises.history import (
-    USER,
-    Account,
-    Act,
-    Asked,
-    Disturbance,
-    Erased,
-    History,
-    Kept,
-    Sent,
-    Settled,
-    Voted,
-)
+from tests.promises.history import History
 from tests.promises.judgement import judge
+from tests.promises.lines import USER
+from tests.promises.lines.accounts import Account
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Settled
+from tests.promises.lines.messages import Asked, Erased, Sent
+from tests.promises.lines.owners import Act
+from tests.promises.lines.votes import Kept, Voted
 
 ANNA, READER = "2", "37079b17f9fc"
 ASKED = Asked(USER, ANNA, 5, 5, "1.2.5.0", "вопрос 5", 5.0, 8.0)

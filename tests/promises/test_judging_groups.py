@@ -5,25 +5,15 @@ from dataclasses import replace
 import pytest
 
 from tests.promises.case import Case
-from tests.promises.history import (
-    USER,
-    Account,
-    Act,
-    Asked,
-    Break,
-    Disturbance,
-    History,
-    LeftAlone,
-    Line,
-    Logged,
-    Remark,
-    Sent,
-    Settings,
-    Settled,
-    Undeliverable,
-)
+from tests.promises.history import History, Line
 from tests.promises.judge import Judge
 from tests.promises.judgement import judge
+from tests.promises.lines import USER
+from tests.promises.lines.accounts import Account, Settings
+from tests.promises.lines.disturbances import Break, Disturbance
+from tests.promises.lines.logged import LeftAlone, Logged, Settled, Undeliverable
+from tests.promises.lines.messages import Asked, Remark, Sent
+from tests.promises.lines.owners import Act
 from tests.promises.of_account import OfAccount
 from tests.promises.owned import Owned
 from tests.promises.owners_acts import silence

@@ -6,27 +6,15 @@ import pytest
 
 from edge.userbot import draft_phrases
 from edge.userbot.owner import phrases as owner_phrases
-from tests.promises.history import (
-    BOT,
-    FOR_EVER,
-    REQUESTS,
-    USER,
-    Account,
-    Acknowledged,
-    Act,
-    Asked,
-    Disturbance,
-    Draft,
-    History,
-    Logged,
-    Record,
-    Sent,
-    Settings,
-    Settled,
-    Skipped,
-    Update,
-)
+from tests.promises.history import History
 from tests.promises.judgement import judge
+from tests.promises.lines import BOT, FOR_EVER, USER
+from tests.promises.lines.accounts import Account, Settings
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Logged, Settled, Skipped
+from tests.promises.lines.messages import Asked, Sent
+from tests.promises.lines.owners import Act, Draft
+from tests.promises.lines.stored import REQUESTS, Acknowledged, Record, Update
 from tests.promises.of_account import OfAccount
 from tests.promises.owned import Owned
 from tests.promises.owners_acts import holds_at

@@ -6,8 +6,13 @@ import pytest
 
 from edge.userbot import phrases
 from tests.promises.case import Case
-from tests.promises.history import Account, Act, Asked, Break, Disturbance, History, Logged, Sent, Settled
+from tests.promises.history import History
 from tests.promises.judge import Judge
+from tests.promises.lines.accounts import Account
+from tests.promises.lines.disturbances import Break, Disturbance
+from tests.promises.lines.logged import Logged, Settled
+from tests.promises.lines.messages import Asked, Sent
+from tests.promises.lines.owners import Act
 from tests.promises.of_account import OfAccount
 from tests.promises.pieces import Pieces
 

@@ -4,25 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.promises.history import (
-    FOR_EVER,
-    REQUESTS,
-    Absent,
-    Account,
-    Acknowledged,
-    Asked,
-    Disturbance,
-    History,
-    Line,
-    Logged,
-    Record,
-    Sent,
-    Settings,
-    Settled,
-    Stored,
-    Undeliverable,
-)
+from tests.promises.history import History, Line
 from tests.promises.judgement import judge
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.accounts import Account, Settings
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Logged, Settled, Undeliverable
+from tests.promises.lines.messages import Asked, Sent
+from tests.promises.lines.owners import Absent, Stored
+from tests.promises.lines.stored import REQUESTS, Acknowledged, Record
 from tests.promises.owners_acts import is_later
 from tests.promises.presence import LEFT, MUTED, REMOVED, UNKNOWN
 from tests.promises.test_judging_owners import a_question, did

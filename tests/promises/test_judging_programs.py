@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.promises.history import REQUESTS, Acknowledged, Disturbance, History, Line
+from tests.promises.history import History, Line
 from tests.promises.jsonl import read, write
 from tests.promises.judgement import judge
-from tests.promises.program_lines import ANSWERED, DEAD, DROPPED, FAILED, REFUSED, Dead, GivenUp, Posted, Replied
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.programs import ANSWERED, DEAD, DROPPED, FAILED, REFUSED, Dead, GivenUp, Posted, Replied
+from tests.promises.lines.stored import REQUESTS, Acknowledged
 from tests.promises.skips import TOO_SMALL
 
 QUEUE = "programs.requests"

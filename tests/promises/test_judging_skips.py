@@ -6,8 +6,13 @@ import pytest
 
 from tests.promises.faults import NO_ANSWER
 from tests.promises.good_run import ANNA, FAILED, good, history
-from tests.promises.history import USER, Asked, Disturbance, Line, Record, Sent, Skipped
+from tests.promises.history import Line
 from tests.promises.judgement import Judgement, judge
+from tests.promises.lines import USER
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Skipped
+from tests.promises.lines.messages import Asked, Sent
+from tests.promises.lines.stored import Record
 from tests.promises.skips import FAULTY, RECALL, TOO_SMALL
 
 BUG = Disturbance(FAULTY, USER, 105.0, 105.0, USER)

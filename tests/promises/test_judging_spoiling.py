@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.promises.good_run import ANNA, FAILED, answer, good, history
-from tests.promises.history import Disturbance, Line, Spoilt
+from tests.promises.history import Line
 from tests.promises.judgement import judge
+from tests.promises.lines.disturbances import Disturbance, Spoilt
 from tests.promises.spoiling import DELAYED, EMPTY, GIVEN_UP
 from tests.promises.test_judging_programs import ANSWER, GOOD, dead, replied, without
 

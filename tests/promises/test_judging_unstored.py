@@ -5,8 +5,12 @@ from dataclasses import replace
 import pytest
 
 from tests.promises.good_run import ANNA, FAILED, good, history
-from tests.promises.history import USER, Asked, Disturbance, Line, Logged, Sent
+from tests.promises.history import Line
 from tests.promises.judgement import Judgement, judge
+from tests.promises.lines import USER
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.logged import Logged
+from tests.promises.lines.messages import Asked, Sent
 from tests.promises.logbook import line_of
 from tests.promises.skips import TOO_SMALL
 

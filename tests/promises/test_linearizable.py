@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.promises.history import History, Update
+from tests.promises.history import History
 from tests.promises.linearizable import FAILED, OK, REMOVED, UNKNOWN, not_linearizable
+from tests.promises.lines.stored import Update
 
 
 def wrongs(*updates: tuple) -> list[str]:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from events import subjects
-from tests.promises.history import Asked, Disturbance, Update
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.messages import Asked
+from tests.promises.lines.stored import Update
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.waits import longest
 

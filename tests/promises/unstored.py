@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.promises.case import Case
-from tests.promises.history import FOR_EVER
+from tests.promises.lines import FOR_EVER
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.skips import TOO_SMALL
 

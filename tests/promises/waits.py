@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tests.promises.case import Case
-from tests.promises.history import Asked
+from tests.promises.lines.messages import Asked
 from tests.promises.of_account import NOTICED, OfAccount
 from tests.promises.pieces import Pieces
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tests.promises.history import FOR_EVER
-from tests.promises.history import Act as ActLine
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.owners import Act as ActLine
 from tests.promises.texts import NOT_NOW
 
 

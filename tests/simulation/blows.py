@@ -7,7 +7,8 @@ from random import Random
 from events import subjects
 from events.jetstream.connection import PUBLISH_TIMEOUT
 from events.transport import Channel
-from tests.promises.history import FOR_EVER, Disturbance, Flood
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.disturbances import Disturbance, Flood
 from tests.simulation import before
 from tests.simulation.backups import Backups
 from tests.simulation.broker_faults import BrokerFaults

@@ -7,7 +7,8 @@ from random import Random
 from typing import Any
 
 from events import subjects
-from tests.promises.history import FOR_EVER, Break
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.disturbances import Break
 from tests.promises.owners_acts import FLOODED
 from tests.promises.texts import DELETED, UNREADABLE
 from tests.simulation.nonsense import RECORDS

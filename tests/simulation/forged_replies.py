@@ -9,7 +9,7 @@ from typing import Any
 from events import subjects
 from events.ids import RequestId
 from events.transport import Channel
-from tests.promises.history import Malformed
+from tests.promises.lines.disturbances import Malformed
 from tests.simulation.nonsense import reply
 from tests.simulation.people import People
 from tests.simulation.world import World

@@ -16,7 +16,7 @@ from bridge.ids import correlation_id_for
 from bridge.original_format import SEPARATOR
 from events.rabbitmq.client import fix_client
 from events.runtime.tasks import finish
-from tests.promises.history import Spoilt
+from tests.promises.lines.disturbances import Spoilt
 from tests.promises.spoiling import DELAYED, EMPTY, GIVEN_UP
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.program import AGAIN, ERRORS, PATIENCE, URL

@@ -9,9 +9,9 @@ from typing import Any
 
 from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account
-from tests.promises.history import FOR_EVER
-from tests.promises.history import Act as ActLine
-from tests.promises.history import Draft as DraftLine
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.owners import Act as ActLine
+from tests.promises.lines.owners import Draft as DraftLine
 from tests.simulation.acts import Act
 from tests.simulation.floods import Floods
 from tests.simulation.world import World

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge.sandbox.centres import MAIN, OTHER
 from edge.sandbox.state import Account
-from tests.promises.history import USER
+from tests.promises.lines import USER
 from tests.simulation.connections import PROCESS as BUSINESS
 from tests.simulation.connections import process_of
 from tests.simulation.model_server import ModelServer

@@ -13,8 +13,10 @@ from edge.sandbox.centres import MAIN
 from edge.sandbox.state import Account
 from edge.userbot.owner.phrases import disconnected
 from events import subjects
-from tests.promises.history import FOR_EVER, Absent, Disturbance, Stored
-from tests.promises.history import Act as ActLine
+from tests.promises.lines import FOR_EVER
+from tests.promises.lines.disturbances import Disturbance
+from tests.promises.lines.owners import Absent, Stored
+from tests.promises.lines.owners import Act as ActLine
 from tests.promises.presence import LEFT, MUTED, REMOVED, UNKNOWN
 from tests.simulation.nats.streams import Stream
 from tests.simulation.owners import LOOK, Owner

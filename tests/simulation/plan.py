@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Self
 
 from edge.userbot.people import WROTE_FIRST
-from tests.promises.history import BOT
+from tests.promises.lines import BOT
 from tests.simulation import broker_blows, edge_blows
 from tests.simulation.await_sites import Site, sites
 from tests.simulation.connections import PROCESS as BUSINESS

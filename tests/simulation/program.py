@@ -18,9 +18,10 @@ from events.rabbitmq.message import AmqpMessage, decode, encode
 from events.runtime.clock import SystemClock
 from events.runtime.tasks import finish
 from events.schema import GenerationCompleted
-from tests.promises.history import REQUESTS, Acknowledged, Line
-from tests.promises.program_lines import DEAD, DROPPED, Dead, GivenUp, Replied
-from tests.promises.program_lines import Posted as PostedLine
+from tests.promises.history import Line
+from tests.promises.lines.programs import DEAD, DROPPED, Dead, GivenUp, Replied
+from tests.promises.lines.programs import Posted as PostedLine
+from tests.promises.lines.stored import REQUESTS, Acknowledged
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.requests import EVENTS, EXPECTED, FAILURES, QUEUES, REPLIES, Posted, message_of, text_of
 from tests.simulation.world import RABBITMQ, World

@@ -15,7 +15,7 @@ from pamqp.commands import Channel as Channels
 from pamqp.commands import Queue as QueueMethods
 
 from events.rabbitmq import topology
-from tests.promises.history import Spoilt
+from tests.promises.lines.disturbances import Spoilt
 from tests.promises.spoiling import DELAYED, GIVEN_UP
 from tests.simulation.rabbitmq.connection import Connection
 from tests.simulation.rabbitmq.errors import ChannelFault

@@ -10,8 +10,8 @@ from unittest.mock import patch
 from events import subjects
 from events.errors import Conflict
 from events.jetstream.records import JetStreamRecords
-from tests.promises.history import Update
 from tests.promises.linearizable import FAILED, NONE, OK, REMOVED, UNKNOWN
+from tests.promises.lines.stored import Update
 from tests.simulation.before import versions
 from tests.simulation.nats.store import Store
 from tests.simulation.nats.streams import Stream

@@ -11,7 +11,7 @@ from bridge.settings import CodecName
 from events.event import AMQP_PREFIX, Event
 from events.rabbitmq.message import AmqpMessage
 from events.schema import GenerationRequested, Role, Turn
-from tests.promises.program_lines import ANSWERED, DEAD, DROPPED, FAILED, REFUSED
+from tests.promises.lines.programs import ANSWERED, DEAD, DROPPED, FAILED, REFUSED
 
 EVENTS, ORIGINAL = CodecName.EVENTS.value, CodecName.ORIGINAL.value
 CODECS = (EVENTS, EVENTS, ORIGINAL)

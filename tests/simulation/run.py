@@ -18,9 +18,9 @@ from pathlib import Path
 
 from events.errors import TransportUnreachable
 from events.rabbitmq.faults import Missing
-from tests.promises.history import Disturbance
 from tests.promises.jsonl import write
 from tests.promises.judgement import judge
+from tests.promises.lines.disturbances import Disturbance
 from tests.simulation.aiming import aim_of, aimed_plans
 from tests.simulation.await_sites import sites
 from tests.simulation.before import why_not

@@ -8,8 +8,8 @@ from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.userbot.chat_tokens import NO_TOPIC, ChatToken
-from tests.promises.history import Remark
 from tests.promises.in_chats import topic_of
+from tests.promises.lines.messages import Remark
 from tests.simulation.grouping import FORUM
 from tests.simulation.people import Asked, Command, People
 

@@ -9,22 +9,14 @@ from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.driving.outbox import random_id
 from edge.userbot.rules import DEFAULTS
 from events import subjects
-from tests.promises.history import (
-    BUSINESS,
-    REQUESTS,
-    USER,
-    Account,
-    Acknowledged,
-    Asked,
-    Erased,
-    History,
-    Line,
-    Process,
-    Refused,
-    Sent,
-    Settings,
-)
+from tests.promises.history import History, Line
 from tests.promises.in_chats import open_drafts, record_line, rests
+from tests.promises.lines import BUSINESS, USER
+from tests.promises.lines.accounts import Account, Settings
+from tests.promises.lines.disturbances import Refused
+from tests.promises.lines.messages import Asked, Erased, Sent
+from tests.promises.lines.processes import Process
+from tests.promises.lines.stored import REQUESTS, Acknowledged
 from tests.promises.logbook import line_of
 from tests.promises.outcomes import ABOUT, outcomes
 from tests.promises.skips import RECALL

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from tests.promises.history import Disturbance, History
+from tests.promises.history import History
+from tests.promises.lines.disturbances import Disturbance
 from tests.simulation.play import Played
 from tests.simulation.run import breaches_of
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from edge.userbot.chat import own_messages
-from tests.promises.history import Asked, Update
 from tests.promises.jsonl import read
 from tests.promises.linearizable import OK
+from tests.promises.lines.messages import Asked
+from tests.promises.lines.stored import Update
 from tests.simulation import both_ways, connections, edge_blows, grouping, leaving, rare_blows, styling
 from tests.simulation.backups import Backups
 from tests.simulation.bugs import Bugs

@@ -10,7 +10,7 @@ from edge.userbot.chat_tokens import ChatToken
 from edge.userbot.telegram.votes import DOWN, UP
 from events.recordings.pseudonyms import pseudonym
 from events.schema import FeedbackGiven
-from tests.promises.history import Kept, Voted
+from tests.promises.lines.votes import Kept, Voted
 from tests.simulation.people import People
 from tests.simulation.world import World
 

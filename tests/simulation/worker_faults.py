@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from functions.generate.engines.echo import EchoEngine
-from tests.promises.history import Spoilt
+from tests.promises.lines.disturbances import Spoilt
 from tests.promises.spoiling import GIVEN_UP
 from tests.simulation.broker_faults import EngineFailure
 from tests.simulation.owners import QUESTION
