@@ -8,7 +8,8 @@ from math import ceil
 from random import Random
 
 from tests.simulation.await_sites import Site
-from tests.simulation.plan import AIMED, Crash, Plan, drawn
+from tests.simulation.drawing import drawn
+from tests.simulation.plan import AIMED, Crash, Plan
 from tests.simulation.report import Report
 
 DOWN = 4.0

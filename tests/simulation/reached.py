@@ -46,8 +46,8 @@ def _by_function() -> Mapping[str, list[Site]]:
 
 def main(seeds: str) -> None:
     """Play seeds and write the table."""
-    from tests.simulation import play  # plans need this module
-    from tests.simulation.plan import drawn
+    from tests.simulation import play  # plans are drawn with this module
+    from tests.simulation.drawing import drawn
 
     first, _, last = seeds.partition("-")
     counts: Counter[Site] = Counter()

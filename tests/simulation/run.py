@@ -25,8 +25,9 @@ from tests.simulation.aiming import aim_of, aimed_plans
 from tests.simulation.await_sites import sites
 from tests.simulation.before import why_not
 from tests.simulation.blows import kind_of
+from tests.simulation.drawing import drawn
 from tests.simulation.log import STARTED
-from tests.simulation.plan import COMMAND, Plan, drawn
+from tests.simulation.plan import COMMAND, Plan
 from tests.simulation.play import Played, play
 from tests.simulation.report import Outcome, Report
 from tests.simulation.shrinking import shrunk

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.simulation.await_sites import IN_PLACE, LEAVING, OF_KURIGRAM, ROOT, site_of, sites
-from tests.simulation.plan import Plan, drawn
+from tests.simulation.drawing import drawn
+from tests.simulation.plan import Plan
 from tests.simulation.suspending import AT_ONCE, at_once, awaits, unsuspending
 
 SOURCE = """

@@ -1,6 +1,6 @@
 """Restored backups in plans."""
 
-from tests.simulation.plan import drawn
+from tests.simulation.drawing import drawn
 from tests.simulation.rare_blows import FAMILIES
 
 

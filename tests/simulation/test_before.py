@@ -8,7 +8,8 @@ import pytest
 
 from tests.simulation import before
 from tests.simulation.await_sites import frames
-from tests.simulation.plan import Plan, drawn
+from tests.simulation.drawing import drawn
+from tests.simulation.plan import Plan
 from tests.simulation.play import play
 from tests.simulation.processes import SimulatedTask
 from tests.simulation.run import breaches_of

@@ -19,7 +19,7 @@ SEEDS = [seed for seed in range(1, 40) if edges_of(seed)]
 @pytest.mark.timeout(300)
 def test_every_promise_is_kept_with_seeds_in_which_persons_have_connected_a_bot() -> None:
     play = (
-        "import sys; from tests.simulation.plan import drawn; from tests.simulation.run import outcome_of\n"
+        "import sys; from tests.simulation.drawing import drawn; from tests.simulation.run import outcome_of\n"
         "outcomes = [outcome_of(drawn(int(seed))) for seed in sys.argv[1:]]\n"
         "assert sum(one.questions['answered_once'] for one in outcomes) > 5 * len(outcomes), 'too few answers'\n"
         "sys.exit('\\n'.join(f'seed {one.seed}: {breach}' for one in outcomes for breach in one.breaches) or None)"

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation import owning
+from tests.simulation.drawing import drawn
 from tests.simulation.grouping import EDGE
 from tests.simulation.owning import NAMED
-from tests.simulation.plan import Plan, drawn
+from tests.simulation.plan import Plan
 
 SEEDS = range(400)
 USUAL_RATE = 200

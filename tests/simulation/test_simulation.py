@@ -20,6 +20,7 @@ from tests.promises.lines.stored import Update
 from tests.simulation import both_ways, connections, edge_blows, grouping, leaving, rare_blows, styling
 from tests.simulation.backups import Backups
 from tests.simulation.bugs import Bugs
+from tests.simulation.drawing import drawn
 from tests.simulation.edge_faults import EdgeFaults
 from tests.simulation.foreign_faults import ForeignFaults
 from tests.simulation.grouping import FORUM, PLAIN
@@ -30,7 +31,7 @@ from tests.simulation.model_server import SPOILT
 from tests.simulation.models import Models
 from tests.simulation.nats.store import Store
 from tests.simulation.nats_refusals import NatsRefusals
-from tests.simulation.plan import Plan, drawn
+from tests.simulation.plan import Plan
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.rabbit_faults import RabbitFaults
 from tests.simulation.registers import STREAM, Registers

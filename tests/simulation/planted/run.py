@@ -14,7 +14,7 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.simulation.plan import drawn
+from tests.simulation.drawing import drawn
 from tests.simulation.planted.faults import ROOT, Fault, can_find, found, known, planted
 
 MOST = 2000
@@ -89,8 +89,8 @@ def _move_to(directory: str) -> None:
 
 
 def _breaches(seed: int) -> list[str]:
-    plan, run = (importlib.import_module(f"tests.simulation.{name}") for name in ("plan", "run"))
-    return list(run.outcome_of(plan.drawn(seed)).breaches)
+    drawing, run = (importlib.import_module(f"tests.simulation.{name}") for name in ("drawing", "run"))
+    return list(run.outcome_of(drawing.drawn(seed)).breaches)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.plan import drawn
+from tests.simulation.drawing import drawn
 from tests.simulation.planted.faults import FOUND, ROOT, can_find, does_apply, found, known
 
 QUICK = (
