@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.simulation.world import MODELS
+from tests.simulation.addresses import MODELS
 
 if TYPE_CHECKING:
     from tests.simulation.blows import Blows

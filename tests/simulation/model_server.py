@@ -18,9 +18,10 @@ from events.rabbitmq.client import fix_client
 from events.runtime.tasks import finish
 from tests.promises.lines.disturbances import Spoilt
 from tests.promises.spoiling import DELAYED, EMPTY, GIVEN_UP
+from tests.simulation.addresses import MODELS
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.program import AGAIN, ERRORS, PATIENCE, URL
-from tests.simulation.world import MODELS, World
+from tests.simulation.world import World
 
 CLOSE = timedelta(seconds=1)
 AT_ONCE = 8

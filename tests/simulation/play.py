@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -29,9 +28,9 @@ from tests.simulation.models import Models
 from tests.simulation.people import People
 from tests.simulation.persons import erased_sooner
 from tests.simulation.plan import AIMED, ENDING, RUNNING, SAID_UNTIL, STARTING, Plan
+from tests.simulation.populating import populate
 from tests.simulation.processes import SimulatedTask
 from tests.simulation.registers import Registers
-from tests.simulation.talks import gather
 from tests.simulation.telling import all_rest, history_of
 from tests.simulation.votes import Votes
 from tests.simulation.worker_faults import WorkerFaults
@@ -111,7 +110,7 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
 async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
     plan = people.plan
     people.invite()
-    made.populate(plan, people.approving, partial(gather, people), people.bots_owner)
+    populate(people)
     blows.talk, blows.foreign.server = people.talk, people.foreign
     people.votes.update((edge, Votes(people, edge)) for edge in plan.edges)
     people.greet()

@@ -22,9 +22,10 @@ from tests.promises.history import Line
 from tests.promises.lines.programs import DEAD, DROPPED, Dead, GivenUp, Replied
 from tests.promises.lines.programs import Posted as PostedLine
 from tests.promises.lines.stored import REQUESTS, Acknowledged
+from tests.simulation.addresses import RABBITMQ
 from tests.simulation.processes import SimulatedProcess
 from tests.simulation.requests import EVENTS, EXPECTED, FAILURES, QUEUES, REPLIES, Posted, message_of, text_of
-from tests.simulation.world import RABBITMQ, World
+from tests.simulation.world import World
 
 URL = f"amqp://guest:guest@{RABBITMQ[0]}:{RABBITMQ[1]}/"
 AGAIN = 0.5

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from random import Random
 
 from edge.sandbox.faults import SEND
-from tests.simulation.world import TELEGRAM, World
+from tests.simulation.addresses import TELEGRAM
+from tests.simulation.world import World
 
 AWAY = 25.0
 """Seconds that Telegram can't be reached, at most; that it asks to wait:"""
