@@ -56,7 +56,7 @@ class Backups:
         self._restore(streams)
 
     def _restore(self, streams: dict[str, Stream]) -> None:
-        self.blows.restore(streams, self._restored)
+        self.blows.at_nats.restore(streams, self._restored)
 
     def _restored(self) -> None:
         """The records that are there again build on nothing that the judge knows."""

@@ -100,7 +100,7 @@ class NatsRefusals:
         """What was deleted is made again, but nothing says so."""
         stream = chance.choice(UNMADE)
         if self.blows.world.nats_has(stream):
-            self.blows.delete_stream(stream)
+            self.blows.at_nats.delete_stream(stream)
             self._nats.faults.lose_answers(f"STREAM.CREATE.{stream}")
 
     def _junk(self, _: str, __: Random) -> None:
