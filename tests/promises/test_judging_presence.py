@@ -13,9 +13,9 @@ from tests.promises.lines.logged import Logged, Settled, Undeliverable
 from tests.promises.lines.messages import Asked, Sent
 from tests.promises.lines.owners import Absent, Stored
 from tests.promises.lines.stored import REQUESTS, Acknowledged, Record
+from tests.promises.owned_cases import a_question, did
 from tests.promises.owners_acts import is_later
 from tests.promises.presence import LEFT, MUTED, REMOVED, UNKNOWN
-from tests.promises.test_judging_owners import a_question, did
 
 EDGE, ANNA = "business-1", "2"
 
