@@ -1,0 +1,114 @@
+"""Run the layers of a Gemma 3 model with an adapter by `fused.py`, on a processor."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from peft.tuners.lora import Linear as Adapted
+from torch import Tensor
+from torch.nn import Identity, Module
+from transformers.models.gemma3.modeling_gemma3 import Gemma3DecoderLayer
+
+from training.fit.fused import Attend, Gate, Normalise, NormaliseAndRotate, Project, attention_blocks
+
+_ADAPTER = "default"
+
+
+@contextmanager
+def fused_layers(model: Module) -> Iterator[None]:
+    """Run the layers of `model` fused inside the context, if it has such layers; the others are left as they are."""
+    layers = [module for module in model.modules() if isinstance(module, Gemma3DecoderLayer) and _fits(module)]
+    for layer in layers:
+        layer.forward = partial(_forward, layer)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _fits(layer: Any) -> bool:
+    """Return whether the layer computes what `fused.py` does."""
+    attention, config = layer.self_attn, layer.self_attn.config
+    return (
+        all(_is_plain(module) for module in _projections(layer))
+        and config.num_key_value_heads == 1
+        and config.hidden_activation == "gelu_pytorch_tanh"
+        and attention.is_causal
+        and not config.attention_dropout
+        and config.attn_logit_softcapping is None
+        and not torch.cuda.is_available()
+    )
+
+
+def _projections(layer: Any) -> list[Any]:
+    attention, mlp = layer.self_attn, layer.mlp
+    return [
+        *(attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj),
+        *(mlp.gate_proj, mlp.up_proj, mlp.down_proj),
+    ]
+
+
+def _is_plain(module: Any) -> bool:
+    return (
+        isinstance(module, Adapted)
+        and list(module.active_adapters) == [_ADAPTER]
+        and isinstance(module.lora_dropout[_ADAPTER], Identity)
+        and not module.lora_variant
+        and module.base_layer.bias is None
+    )
+
+
+def _forward(
+    layer: Any, hidden: Tensor, position_embeddings: Any = None, position_ids: Any = None, **_: Any
+) -> Tensor:
+    with torch.autocast("cpu", enabled=False):
+        x = hidden[0]
+        attended = _attention(layer.self_attn, _norm(layer.input_layernorm, x), position_embeddings, position_ids)
+        x = x + _norm(layer.post_attention_layernorm, attended)
+        changed = _mlp(layer.mlp, _norm(layer.pre_feedforward_layernorm, x))
+        return (x + _norm(layer.post_feedforward_layernorm, changed))[None]
+
+
+def _attention(attention: Any, x: Tensor, positions: tuple[Tensor, Tensor], position_ids: Tensor) -> Tensor:
+    query, key, value = _project(x, attention.q_proj, attention.k_proj, attention.v_proj)
+    cos, sin = (wave[0, :, None, : attention.head_dim // 2].float() for wave in positions)
+    query, key = query.view(len(x), -1, attention.head_dim), key.view(len(x), 1, -1)
+    query = NormaliseAndRotate.apply(query, _gain(attention.q_norm) * attention.scaling, attention.q_norm.eps, cos, sin)
+    key = NormaliseAndRotate.apply(key, _gain(attention.k_norm), attention.k_norm.eps, cos, sin)
+    window = attention.sliding_window or len(x)
+    blocks = attention_blocks(_lengths(position_ids), window)
+    return _project(Attend.apply(query, key[:, 0], value, blocks, window).flatten(1), attention.o_proj)[0]
+
+
+def _mlp(mlp: Any, x: Tensor) -> Tensor:
+    return _project(Gate.apply(*_project(x, mlp.gate_proj, mlp.up_proj)), mlp.down_proj)[0]
+
+
+def _project(x: Tensor, *modules: Any) -> tuple[Tensor, ...]:
+    matrices = [
+        matrix
+        for module in modules
+        for matrix in (
+            module.base_layer.weight,
+            module.lora_A[_ADAPTER].weight,
+            module.lora_B[_ADAPTER].weight,
+        )
+    ]
+    return Project.apply(x, modules[0].scaling[_ADAPTER], *matrices)
+
+
+def _norm(norm: Any, x: Tensor) -> Tensor:
+    return Normalise.apply(x, _gain(norm), norm.eps)
+
+
+def _gain(norm: Any) -> Tensor:
+    return 1 + norm.weight.detach().float()
+
+
+def _lengths(position_ids: Tensor) -> list[int]:
+    """Return the lengths of the dialogues, whose positions begin at 0."""
+    begins = [*(position_ids[0] == 0).nonzero().flatten().tolist(), position_ids.shape[1]]
+    return [end - begin for begin, end in zip(begins, begins[1:], strict=False)]
