@@ -1,19 +1,15 @@
 """`timokha train fit`: train a model on dialogues, with loss curves and checkpoints to resume from."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import torch
-from peft import LoraConfig, get_peft_model
 from pydantic import BaseModel
 from rich.console import Console
 from transformers import set_seed
-from transformers.pytorch_utils import Conv1D
 
 from events.errors import SettingsError, TimokhaError
 from events.files import fill_whole, write_whole
@@ -25,14 +21,13 @@ from observability.telemetry import Telemetry
 from training import plots
 from training.data.manifest import Manifest
 from training.data.splits import Part
-from training.examples import Example, cover_answers, read_examples
-from training.fit.canaries import Language, canary_examples, canary_language, planned_canaries, resolve_canary_count
+from training.fit.canaries import Language, canary_language, resolve_canary_count
 from training.fit.monitor import Monitor
-from training.fit.packing import Pack, pack_dialogues
+from training.fit.packing import Pack
+from training.fit.preparing import encode_packs, prepare_model, quickened
 from training.fit.resuming import check_unchanged, record_settings
-from training.fit.torch_tuning import compile_layers, keep_freed_memory
-from training.fit.trainer import PackTrainer, last_checkpoint, make_trainer, remove_incomplete_checkpoints, uses_bf16
-from training.fit.vocabulary import DataVocabulary
+from training.fit.torch_tuning import keep_freed_memory
+from training.fit.trainer import PackTrainer, last_checkpoint, make_trainer, remove_incomplete_checkpoints
 from training.outputs import claim_directory
 from training.progress import ProgressBars, Stopped, progress_bars, say
 from training.settings import FitSettings
@@ -40,9 +35,7 @@ from training.weights import (
     MODEL,
     base_model_source,
     load_base_model,
-    make_adapted_model,
     trained_card,
-    training_renderer,
 )
 
 RESULT = "fit.json"
@@ -124,8 +117,8 @@ def _fit(
         checkpoint = load_base_model(settings, console)
     bars.check()
     packs = {
-        Part.TRAIN: _packs(checkpoint, settings, Part.TRAIN, clock, bars),
-        Part.VALIDATION: _packs(checkpoint, settings, Part.VALIDATION, clock, bars)[: settings.validation_packs],
+        Part.TRAIN: encode_packs(checkpoint, settings, Part.TRAIN, clock, bars),
+        Part.VALIDATION: encode_packs(checkpoint, settings, Part.VALIDATION, clock, bars)[: settings.validation_packs],
     }
     if not packs[Part.TRAIN]:
         raise SettingsError(
@@ -152,12 +145,10 @@ def _train(
     stopped: Stopped,
 ) -> PackTrainer:
     set_seed(settings.seed)  # only here: preparing a model for its first use draws random numbers
-    model = _prepare_model(checkpoint, settings)
+    model = prepare_model(checkpoint, settings)
     with ExitStack() as stack:
         if settings.method == "lora":
-            vocabulary = DataVocabulary.from_packs(chain.from_iterable(packs.values()))
-            stack.enter_context(vocabulary.narrow_head(checkpoint.model))
-            packs = {part: [vocabulary.relabel(pack) for pack in some] for part, some in packs.items()}
+            packs = stack.enter_context(quickened(model, checkpoint, packs, fused=not settings.compile))
         stage = stack.enter_context(bars.stage("Training"))
         monitor = Monitor(bars, stage, stopped)
         trainer = make_trainer(model, packs[Part.TRAIN], packs[Part.VALIDATION], settings, monitor)
@@ -165,50 +156,6 @@ def _train(
         resumed = last_checkpoint(settings.out)
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     return trainer
-
-
-def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock, bars: ProgressBars) -> list[Pack]:
-    renderer = training_renderer(checkpoint, settings, clock)
-
-    def cut(example: Example) -> Example:
-        return example.last_turns(renderer.count_fitting(example.turns))
-
-    def learned(example: Example) -> Iterable[int]:
-        return example.messages_of(renderer.learned_turns(example.turns))
-
-    examples = read_examples(settings.data, part)
-    with bars.stage(f"Selecting {part}", len(examples)) as stage:
-        examples = cover_answers(examples, cut, learned, stage.advance)
-    if part is Part.TRAIN:
-        examples += canary_examples(planned_canaries(settings))
-    with bars.stage(f"Encoding {part}", len(examples)) as stage:
-        encoded = [renderer.encode(example.turns) for example in stage.track(examples)]
-    return pack_dialogues(encoded, tokens=settings.pack_tokens, seed=settings.seed)
-
-
-def _prepare_model(checkpoint: Checkpoint, settings: FitSettings) -> Any:
-    if not torch.cuda.is_available():
-        # On a CPU the backward pass of transformers' own attention takes half as long as that of torch's.
-        checkpoint.model.set_attn_implementation("eager")
-    if settings.compile:
-        compile_layers(checkpoint.model)
-    if settings.method == "full":
-        return checkpoint.model
-    if uses_bf16(settings):
-        # Frozen weights need no higher precision than the computation.
-        checkpoint.model.to(dtype=torch.bfloat16)
-    adapter = LoraConfig(
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in checkpoint.model.modules()),
-        task_type="CAUSAL_LM",
-        target_modules=settings.target_modules,
-        r=settings.rank,
-        lora_alpha=2 * settings.rank,
-        lora_dropout=settings.dropout,
-    )
-    try:
-        return make_adapted_model(lambda: get_peft_model(checkpoint.model, adapter))
-    except ValueError as error:
-        raise SettingsError(f"TRAINING_TARGETS={settings.targets}: {str(error).splitlines()[0]}") from None
 
 
 def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, settings: FitSettings) -> FitResult:

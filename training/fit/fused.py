@@ -5,7 +5,7 @@ key and value for each head, and sums over the repetitions again. Tensors are of
 of the computation; norms and gates are computed in float32.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -154,7 +154,7 @@ class Attend(Function):
             of_output = gradient[begin:end].flatten(0, 1)
             of_value[first:end].addmm_(share.t(), of_output)
             of_share = of_output @ value[first:end].t()
-            of_scores = torch._softmax_backward_data(of_share, share, -1, share.dtype)  # noqa: SLF001 -- autograd's own
+            of_scores = torch._softmax_backward_data(of_share, share, -1, share.dtype)
             torch.mm(of_scores, key[first:end], out=of_query[begin:end].flatten(0, 1))
             of_key[first:end].addmm_(of_scores.t(), query[begin:end].flatten(0, 1))
         return of_query, of_key, of_value, None, None
@@ -197,3 +197,10 @@ class Gate(Function):
         slope = (full * full).mul_(3 * _GELU * _CUBIC).add_(_GELU)
         slope.mul_(activated).mul_(1 - open_).add_(open_)
         return slope.mul_(gradient).mul_(up).to(gate.dtype), of_up
+
+
+attend: Callable[..., Any] = Attend.apply
+gate: Callable[..., Any] = Gate.apply
+normalise: Callable[..., Any] = Normalise.apply
+normalise_and_rotate: Callable[..., Any] = NormaliseAndRotate.apply
+project: Callable[..., Any] = Project.apply

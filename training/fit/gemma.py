@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import Identity, Module
 from transformers.models.gemma3.modeling_gemma3 import Gemma3DecoderLayer
 
-from training.fit.fused import Attend, Gate, Normalise, NormaliseAndRotate, Project, attention_blocks
+from training.fit.fused import attend, attention_blocks, gate, normalise, normalise_and_rotate, project
 
 _ADAPTER = "default"
 
@@ -21,7 +22,7 @@ def fused_layers(model: Module) -> Iterator[None]:
     """Run the layers of `model` fused inside the context, if it has such layers; the others are left as they are."""
     layers = [module for module in model.modules() if isinstance(module, Gemma3DecoderLayer) and _fits(module)]
     for layer in layers:
-        layer.forward = partial(_forward, layer)  # type: ignore[method-assign]
+        layer.forward = partial(_forward, layer)
     try:
         yield
     finally:
@@ -61,9 +62,7 @@ def _is_plain(module: Any) -> bool:
     )
 
 
-def _forward(
-    layer: Any, hidden: Tensor, position_embeddings: Any = None, position_ids: Any = None, **_: Any
-) -> Tensor:
+def _forward(layer: Any, hidden: Tensor, position_embeddings: Any = None, position_ids: Any = None, **_: Any) -> Any:
     with torch.autocast("cpu", enabled=False):
         x = hidden[0]
         attended = _attention(layer.self_attn, _norm(layer.input_layernorm, x), position_embeddings, position_ids)
@@ -72,22 +71,22 @@ def _forward(
         return (x + _norm(layer.post_feedforward_layernorm, changed))[None]
 
 
-def _attention(attention: Any, x: Tensor, positions: tuple[Tensor, Tensor], position_ids: Tensor) -> Tensor:
+def _attention(attention: Any, x: Tensor, positions: tuple[Tensor, Tensor], position_ids: Tensor) -> Any:
     query, key, value = _project(x, attention.q_proj, attention.k_proj, attention.v_proj)
     cos, sin = (wave[0, :, None, : attention.head_dim // 2].float() for wave in positions)
     query, key = query.view(len(x), -1, attention.head_dim), key.view(len(x), 1, -1)
-    query = NormaliseAndRotate.apply(query, _gain(attention.q_norm) * attention.scaling, attention.q_norm.eps, cos, sin)
-    key = NormaliseAndRotate.apply(key, _gain(attention.k_norm), attention.k_norm.eps, cos, sin)
+    query = normalise_and_rotate(query, _gain(attention.q_norm) * attention.scaling, attention.q_norm.eps, cos, sin)
+    key = normalise_and_rotate(key, _gain(attention.k_norm), attention.k_norm.eps, cos, sin)
     window = attention.sliding_window or len(x)
     blocks = attention_blocks(_lengths(position_ids), window)
-    return _project(Attend.apply(query, key[:, 0], value, blocks, window).flatten(1), attention.o_proj)[0]
+    return _project(attend(query, key[:, 0], value, blocks, window).flatten(1), attention.o_proj)[0]
 
 
-def _mlp(mlp: Any, x: Tensor) -> Tensor:
-    return _project(Gate.apply(*_project(x, mlp.gate_proj, mlp.up_proj)), mlp.down_proj)[0]
+def _mlp(mlp: Any, x: Tensor) -> Any:
+    return _project(gate(*_project(x, mlp.gate_proj, mlp.up_proj)), mlp.down_proj)[0]
 
 
-def _project(x: Tensor, *modules: Any) -> tuple[Tensor, ...]:
+def _project(x: Tensor, *modules: Any) -> Any:
     matrices = [
         matrix
         for module in modules
@@ -97,18 +96,18 @@ def _project(x: Tensor, *modules: Any) -> tuple[Tensor, ...]:
             module.lora_B[_ADAPTER].weight,
         )
     ]
-    return Project.apply(x, modules[0].scaling[_ADAPTER], *matrices)
+    return project(x, modules[0].scaling[_ADAPTER], *matrices)
 
 
-def _norm(norm: Any, x: Tensor) -> Tensor:
-    return Normalise.apply(x, _gain(norm), norm.eps)
+def _norm(norm: Any, x: Tensor) -> Any:
+    return normalise(x, _gain(norm), norm.eps)
 
 
-def _gain(norm: Any) -> Tensor:
+def _gain(norm: Any) -> Any:
     return 1 + norm.weight.detach().float()
 
 
 def _lengths(position_ids: Tensor) -> list[int]:
     """Return the lengths of the dialogues, whose positions begin at 0."""
     begins = [*(position_ids[0] == 0).nonzero().flatten().tolist(), position_ids.shape[1]]
-    return [end - begin for begin, end in zip(begins, begins[1:], strict=False)]
+    return [end - begin for begin, end in pairwise(begins)]

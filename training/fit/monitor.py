@@ -40,9 +40,6 @@ class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it
             state.best_model_checkpoint = str(moved)  # the training's directory may have been moved
         self._training.show(state.global_step, self._note())
 
-    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._training.show(self._training.done + 1 / args.gradient_accumulation_steps)
-
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._training.show(state.global_step, self._note())
         if self._stopped():

@@ -1,6 +1,7 @@
 """Pack several dialogues into one sequence, without attention between them."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
@@ -15,23 +16,27 @@ IGNORED = -100
 
 
 def pack_dialogues(encoded: Iterable[Encoded], *, tokens: int, seed: int) -> list[Pack]:
-    """Shuffle `encoded` with `seed` and pack as many together as fit into `tokens`, at least one."""
+    """Pack as many dialogues together as fit into `tokens`, at least one; `seed` decides which, and their order."""
+    random = Random(seed)  # noqa: S311 -- an order, no secret
     shuffled = [one for one in encoded if any(one.learned[1:])]
-    Random(seed).shuffle(shuffled)  # noqa: S311 -- an order, no secret
-    return [_tensors(group) for group in _groups(shuffled, tokens)]
+    random.shuffle(shuffled)
+    groups = _groups(shuffled, tokens)
+    random.shuffle(groups)
+    return [_tensors(group) for group in groups]
 
 
-def _groups(encoded: list[Encoded], tokens: int) -> Iterator[list[Encoded]]:
-    group: list[Encoded] = []
-    room = tokens
-    for one in encoded:
-        if group and len(one.ids) > room:
-            yield group
-            group, room = [], tokens
-        group.append(one)
-        room -= len(one.ids)
-    if group:
-        yield group
+def _groups(encoded: Iterable[Encoded], tokens: int) -> list[list[Encoded]]:
+    """Put the longest first, each into the fullest group that has room for it: full packs take equally long."""
+    groups: list[list[Encoded]] = []
+    rooms: list[tuple[int, int]] = []  # in ascending order: the room in a group, and its number
+    for one in sorted(encoded, key=lambda one: -len(one.ids)):
+        place = bisect_left(rooms, (len(one.ids), 0))
+        room, number = rooms.pop(place) if place < len(rooms) else (tokens, len(groups))
+        if number == len(groups):
+            groups.append([])
+        groups[number].append(one)
+        insort(rooms, (room - len(one.ids), number))
+    return groups
 
 
 def _tensors(group: list[Encoded]) -> Pack:

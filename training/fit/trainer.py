@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,28 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from functions.generate.engines.model_files import write_errors_named
 from training.fit.monitor import Monitor
 from training.fit.packing import IGNORED, Pack
+from training.fit.workers import Map, count_workers, parallel_map
 from training.settings import FitSettings
 
 CHECKPOINTS = "checkpoints"
 _STATE = "trainer_state.json"
 
+Batch = dict[str, list[Pack]]
+"""The packs of a step of the optimizer, or those that are evaluated at once, as `packs`."""
+
 
 class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it untyped
-    """Trains on one pack at a time."""
+    """Trains on the packs of a step, `workers` at a time."""
 
-    def __init__(self, *given: Any, monitor: Monitor, **more: Any) -> None:
+    def __init__(self, *given: Any, monitor: Monitor, workers: int, **more: Any) -> None:
         super().__init__(*given, **more)
         self._monitor = monitor
+        self._workers = workers
+        self._map: Map[Any, Any] = map
+
+    def train(self, *given: Any, **more: Any) -> Any:
+        with parallel_map(self._workers) as self._map:
+            return super().train(*given, **more)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
@@ -36,15 +47,43 @@ class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it unt
             shutil.rmtree(folder, ignore_errors=True)  # an incomplete checkpoint would keep the disk full
             raise
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: Pack,
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
-        loss = pack_loss(model, inputs) / (num_items_in_batch or count_learned(inputs))
-        return (loss, {"loss": loss}) if return_outputs else loss
+    def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
+        model.train()
+        packs = self._prepare_inputs(inputs)["packs"]
+        learned = sum(map(count_learned, packs))
+        if self._workers == 1:
+            return torch.stack([self._backward(model, pack, learned) for pack in packs]).sum()
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+
+        def differentiate(pack: Pack) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+            loss = self._loss(model, pack) / learned
+            return loss.detach(), torch.autograd.grad(loss, weights)
+
+        losses, gradients = zip(*self._map(differentiate, packs), strict=True)
+        for weight, *parts in zip(weights, *gradients, strict=True):
+            weight.grad = sum(parts[1:], parts[0])  # in the order of the packs, whichever was computed first
+        return torch.stack(losses).sum()
+
+    def _backward(self, model: Any, pack: Pack, learned: int) -> torch.Tensor:
+        loss = self._loss(model, pack) / learned
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _loss(self, model: Any, pack: Pack) -> torch.Tensor:
+        with self.compute_loss_context_manager():
+            return pack_loss(model, pack)
+
+    def prediction_step(self, model: Any, inputs: Batch, *_: Any, **__: Any) -> tuple[torch.Tensor, None, None]:
+        """Return the loss of each pack; the Trainer takes the mean of all."""
+
+        @torch.no_grad()
+        def evaluate(pack: Pack) -> torch.Tensor:
+            return self._loss(model, pack) / count_learned(pack)
+
+        return torch.stack(list(self._map(evaluate, self._prepare_inputs(inputs)["packs"]))), None, None
+
+    def floating_point_ops(self, inputs: Batch) -> int:
+        return 0  # the Trainer's estimate takes one sequence
 
 
 def pack_loss(model: Any, pack: Pack) -> torch.Tensor:
@@ -69,12 +108,12 @@ def make_trainer(
     model: Any, train: list[Pack], validation: list[Pack], settings: FitSettings, monitor: Monitor
 ) -> PackTrainer:
     """Make the trainer. Without a validation part, training does not stop early and ends with the last weights."""
+    workers = count_workers(model, settings)
     validating = {"eval_strategy": "steps", "eval_steps": settings.evaluate_every, "load_best_model_at_end": True}
     arguments = TrainingArguments(
         output_dir=str(settings.out / CHECKPOINTS),
-        per_device_train_batch_size=1,
+        per_device_train_batch_size=settings.packs,
         per_device_eval_batch_size=1,
-        gradient_accumulation_steps=settings.packs,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=0.05,
@@ -98,11 +137,13 @@ def make_trainer(
     trainer = PackTrainer(
         model,
         arguments,
-        data_collator=lambda packs: packs[0],  # a batch is one pack
-        train_dataset=train,
-        eval_dataset=validation or None,
+        data_collator=lambda groups: {"packs": list(chain.from_iterable(groups))},
+        train_dataset=[[pack] for pack in train],
+        # In groups, as the Trainer cuts what is left of its own batches at the end and so would weight them less.
+        eval_dataset=[validation[place : place + workers] for place in range(0, len(validation), workers)] or None,
         callbacks=[*([EarlyStoppingCallback(settings.patience)] if validation else []), monitor],
         monitor=monitor,
+        workers=workers,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
