@@ -102,7 +102,7 @@ def _fit(settings: FitSettings, packs: list[Pack]) -> list[float]:
     checkpoint, ends = load_base_model(settings, QUIET), _Ends()
     model = prepare_model(checkpoint, settings)
     with progress_bars(QUIET, SystemClock(), lambda: None) as bars, ExitStack() as stack:
-        narrowed = stack.enter_context(quickened(model, checkpoint, {Part.TRAIN: packs}, fused=True))
+        narrowed = stack.enter_context(quickened(model, checkpoint, {Part.TRAIN: packs}, settings))
         stage = stack.enter_context(bars.stage("Training"))
         trainer = make_trainer(model, narrowed[Part.TRAIN], [], settings, Monitor(bars, stage, lambda: False))
         trainer.add_callback(ends)

@@ -127,13 +127,11 @@ def settings(data, base, out, **chosen):
 
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("make", [gemma3, llama], ids=["gemma3", "llama"])
-def test_packs_that_are_computed_at_once_teach_the_same_as_one_after_the_other(
-    data, tokenizer, tmp_path, make, monkeypatch
-):
+def test_packs_that_are_computed_at_once_teach_the_same_as_one_after_the_other(data, tokenizer, tmp_path, make):
     torch.manual_seed(1)
     base = models_directory(tmp_path / "base", make(len(tokenizer)), tokenizer)
     at_once = [fit(settings(data, base, tmp_path / name), console=QUIET, clock=SystemClock()) for name in "ab"]
-    monkeypatch.setattr("training.fit.trainer.count_workers", lambda *_: 1)
+    torch.set_num_threads(1)
     alone = fit(settings(data, base, tmp_path / "alone"), console=QUIET, clock=SystemClock())
     losses = [[entry["loss"] for entry in one.history if "loss" in entry] for one in (*at_once, alone)]
     assert losses[0] == losses[1], "the same, whichever pack was ready first"
@@ -152,6 +150,10 @@ def test_only_as_many_packs_are_computed_at_once_as_there_are_threads_and_packs(
     assert count_workers(model, settings(data, tmp_path, tmp_path, packs=1)) == 1
     assert count_workers(model, settings(data, tmp_path, tmp_path, packs=8)) == 2
     assert count_workers(model, settings(data, tmp_path, tmp_path, method="full")) == 1
+    compiling = settings(data, tmp_path, tmp_path, compile=True)
+    assert count_workers(model, compiling) == 1
+    with fused_layers(model):
+        assert count_workers(model, compiling) == 2, "there is nothing left to compile"
     assert count_workers(adapted(gpt2(WORDS)), settings(data, tmp_path, tmp_path)) == 1, "it drops out at random"
 
 

@@ -147,8 +147,7 @@ def _train(
     set_seed(settings.seed)  # only here: preparing a model for its first use draws random numbers
     model = prepare_model(checkpoint, settings)
     with ExitStack() as stack:
-        if settings.method == "lora":
-            packs = stack.enter_context(quickened(model, checkpoint, packs, fused=not settings.compile))
+        packs = stack.enter_context(quickened(model, checkpoint, packs, settings))
         stage = stack.enter_context(bars.stage("Training"))
         monitor = Monitor(bars, stage, stopped)
         trainer = make_trainer(model, packs[Part.TRAIN], packs[Part.VALIDATION], settings, monitor)

@@ -141,20 +141,21 @@ class Attend(Function):
             scores.view(end - begin, -1, end - first).add_(mask)
             shares.append(torch.softmax(scores, -1))
             torch.mm(shares[-1], value[first:end], out=output[begin:end].flatten(0, 1))
-        ctx.save_for_backward(query, key, value, *shares)
+        ctx.save_for_backward(query, key, value, output, *shares)
         ctx.blocks = blocks
         return output
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        query, key, value, *shares = ctx.saved_tensors
+        query, key, value, output, *shares = ctx.saved_tensors
         gradient = gradient.contiguous()
+        along = torch.linalg.vecdot(gradient.float(), output.float()).to(gradient.dtype).unsqueeze(-1)
         of_query, of_key, of_value = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
         for (first, begin, end), share in zip(ctx.blocks, shares, strict=True):
             of_output = gradient[begin:end].flatten(0, 1)
             of_value[first:end].addmm_(share.t(), of_output)
             of_share = of_output @ value[first:end].t()
-            of_scores = torch._softmax_backward_data(of_share, share, -1, share.dtype)
+            of_scores = of_share.sub_(along[begin:end].flatten(0, 1)).mul_(share)
             torch.mm(of_scores, key[first:end], out=of_query[begin:end].flatten(0, 1))
             of_key[first:end].addmm_(of_scores.t(), query[begin:end].flatten(0, 1))
         return of_query, of_key, of_value, None, None

@@ -10,6 +10,7 @@ import torch
 from peft.tuners.lora import Linear as Adapted
 from torch import Tensor
 from torch.nn import Identity, Module
+from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.models.gemma3.modeling_gemma3 import Gemma3DecoderLayer
 
 from training.fit.fused import attend, attention_blocks, gate, normalise, normalise_and_rotate, project
@@ -28,6 +29,12 @@ def fused_layers(model: Module) -> Iterator[None]:
     finally:
         for layer in layers:
             del layer.forward
+
+
+def are_fused(model: Module) -> bool:
+    """Return whether all layers of `model` run fused."""
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    return bool(layers) and all("forward" in vars(layer) for layer in layers)
 
 
 def _fits(layer: Any) -> bool:

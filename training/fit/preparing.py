@@ -1,7 +1,7 @@
 """Prepare what is trained: the packs of a part of the data, and the model with its adapter."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import Any
 
@@ -15,7 +15,7 @@ from functions.generate.engines.transformers.checkpoints import Checkpoint
 from training.data.splits import Part
 from training.examples import Example, cover_answers, read_examples
 from training.fit.canaries import canary_examples, planned_canaries
-from training.fit.gemma import fused_layers
+from training.fit.gemma import are_fused, fused_layers
 from training.fit.packing import Pack, pack_dialogues
 from training.fit.torch_tuning import compile_layers
 from training.fit.trainer import uses_bf16
@@ -50,8 +50,6 @@ def prepare_model(checkpoint: Checkpoint, settings: FitSettings) -> Any:
     if not torch.cuda.is_available():
         # On a CPU the backward pass of transformers' own attention takes half as long as that of torch's.
         checkpoint.model.set_attn_implementation("eager")
-    if settings.compile:
-        compile_layers(checkpoint.model)
     if settings.method == "full":
         return checkpoint.model
     if uses_bf16(settings):
@@ -73,12 +71,15 @@ def prepare_model(checkpoint: Checkpoint, settings: FitSettings) -> Any:
 
 @contextmanager
 def quickened(
-    model: Any, checkpoint: Checkpoint, packs: Mapping[Part, list[Pack]], *, fused: bool
-) -> Iterator[dict[Part, list[Pack]]]:
-    """Make the adapted `model` of `checkpoint` learn faster inside the context; yield the packs to learn from it.
-
-    `fused`: whether its layers may be replaced by faster ones that compute the same.
-    """
-    vocabulary = DataVocabulary.from_packs(chain.from_iterable(packs.values()))
-    with vocabulary.narrow_head(checkpoint.model), fused_layers(model) if fused else nullcontext():
-        yield {part: [vocabulary.relabel(pack) for pack in some] for part, some in packs.items()}
+    model: Any, checkpoint: Checkpoint, packs: Mapping[Part, list[Pack]], settings: FitSettings
+) -> Iterator[Mapping[Part, list[Pack]]]:
+    """Make the `model` of `prepare_model` learn faster inside the context; yield the packs to learn from it."""
+    with ExitStack() as stack:
+        if settings.method == "lora":
+            stack.enter_context(fused_layers(model))
+            vocabulary = DataVocabulary.from_packs(chain.from_iterable(packs.values()))
+            stack.enter_context(vocabulary.narrow_head(checkpoint.model))
+            packs = {part: [vocabulary.relabel(pack) for pack in some] for part, some in packs.items()}
+        if settings.compile and not are_fused(model):
+            compile_layers(model)
+        yield packs

@@ -49,7 +49,7 @@ class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it unt
 
     def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
         model.train()
-        packs = self._prepare_inputs(inputs)["packs"]
+        packs = inputs["packs"]
         learned = sum(map(count_learned, packs))
         if self._workers == 1:
             return torch.stack([self._backward(model, pack, learned) for pack in packs]).sum()
@@ -80,7 +80,7 @@ class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it unt
         def evaluate(pack: Pack) -> torch.Tensor:
             return self._loss(model, pack) / count_learned(pack)
 
-        return torch.stack(list(self._map(evaluate, self._prepare_inputs(inputs)["packs"]))), None, None
+        return torch.stack(list(self._map(evaluate, inputs["packs"]))), None, None
 
     def floating_point_ops(self, inputs: Batch) -> int:
         return 0  # the Trainer's estimate takes one sequence

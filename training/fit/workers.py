@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch.nn import Dropout, Module
 
+from training.fit.gemma import are_fused
 from training.settings import FitSettings
 
 Given = TypeVar("Given")
@@ -25,7 +26,8 @@ def count_workers(model: Module, settings: FitSettings) -> int:
     One where that would not be faster, would need several times the memory, or would draw random numbers in an order
     that differs from run to run.
     """
-    alone = torch.cuda.is_available() or settings.compile or settings.method == "full" or _draws(model)
+    compiled = settings.compile and not are_fused(model)
+    alone = torch.cuda.is_available() or compiled or settings.method == "full" or _draws(model)
     return 1 if alone else min(settings.packs, torch.get_num_threads())
 
 
