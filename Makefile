@@ -26,7 +26,7 @@ SHELL := bash
 # SOAK_MINUTES  how long `make soak` asks, 40
 # SOAK_USERS   how many users ask meanwhile, each about once in 45 s, 200
 # SOAK_SEED    the seed of its users and kills; by default a new one each time
-# PART         what `make bench` measures: engines, messaging, bridge, scaling, elastic, capacity, start, chats, bursts, voice or past; by default everything
+# PART         what `make bench` measures: engines, messaging, bridge, scaling, elastic, capacity, start, chats, bursts, voice, past or training; by default everything
 # VOICE_LIST   which questions `make bench PART=voice` asks: test, second or halfway
 # VOICE        where `make voice` trains, build/voice
 # CONTAINERS_SETUP  a command that starts a Docker engine, for `make test-containers` if none runs

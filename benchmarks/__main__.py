@@ -33,6 +33,7 @@ PARTS = (
     "bursts",
     "voice",
     "past",
+    "training",
 )
 """Modules of this package; each one's `measure()` returns its figures."""
 

@@ -11,6 +11,7 @@ from events.runtime.clock import SystemClock
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.formats import FormatName
 from tests.training.conftest import gemma3, gpt2
+from tests.training.test_fit import stop_after
 from training.fit.command import fit
 from training.fit.fused import ROWS
 from training.fit.gemma import fused_layers
@@ -138,6 +139,20 @@ def test_packs_that_are_computed_at_once_teach_the_same_as_one_after_the_other(d
     assert losses[0] == pytest.approx(losses[2], rel=1e-4)
     assert at_once[0].best_loss == pytest.approx(alone.best_loss, rel=1e-4)
     saved = [load_file(tmp_path / name / "model/adapter_model.safetensors") for name in "ab"]
+    assert all(torch.equal(weight, saved[1][name]) for name, weight in saved[0].items())
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_training_with_packs_at_once_that_was_stopped_goes_on_to_the_same_bytes(
+    data, tokenizer, tmp_path, monkeypatch
+):
+    torch.manual_seed(1)
+    base = models_directory(tmp_path / "base", gemma3(len(tokenizer)), tokenizer)
+    fit(settings(data, base, tmp_path / "whole"), console=QUIET, clock=SystemClock())
+    halves = settings(data, base, tmp_path / "halves")
+    stop_after(4, halves, monkeypatch)
+    fit(halves, console=QUIET, clock=SystemClock())
+    saved = [load_file(tmp_path / name / "model/adapter_model.safetensors") for name in ("whole", "halves")]
     assert all(torch.equal(weight, saved[1][name]) for name, weight in saved[0].items())
 
 
