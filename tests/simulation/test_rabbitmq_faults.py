@@ -1,75 +1,21 @@
 """What a seed may do to the simulated RabbitMQ, on virtual time, and what our adapters make of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
-from random import Random
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from pamqp import commands
-from pydantic import SecretStr
-from structlog.testing import capture_logs
 
 from events.errors import TransportError
 from events.rabbitmq import topology
-from events.rabbitmq.connection import Broker, connect
+from events.rabbitmq.connection import Broker
 from events.rabbitmq.message import AmqpMessage
-from events.rabbitmq.receiver import ReceivedMessage, Receiver
+from events.rabbitmq.receiver import Receiver
 from events.rabbitmq.sender import Unroutable, Unsendable
-from events.runtime.clock import SystemClock
-from tests.simulation.determinism import determined
-from tests.simulation.loop import SimulationLoop
-from tests.simulation.rabbitmq.connection import Connection
 from tests.simulation.rabbitmq.frames import FRAME_MAX, PROTOCOL_HEADER, method_frame
 from tests.simulation.rabbitmq.server import SimulatedRabbitMQ
-
-URL = SecretStr("amqp://guest:guest@rabbitmq:5672/")
-QUEUE = topology.REQUESTS.name
-SECOND = timedelta(seconds=1)
-
-Story = Callable[[SimulatedRabbitMQ, Broker], Coroutine[None, None, None]]
-
-
-def told(story: Story, seed: int = 1) -> SimulationLoop:
-    """Run `story` with a broker and a client."""
-    loop = SimulationLoop(Random(seed))
-
-    async def tell() -> None:
-        server = SimulatedRabbitMQ()
-        await server.listen("rabbitmq", 5672)
-        async with client() as broker:
-            await story(server, broker)
-
-    with determined(loop, Random(seed)), capture_logs():
-        loop.run_until_complete(tell())
-    return loop
-
-
-@asynccontextmanager
-async def client() -> AsyncIterator[Broker]:
-    async with connect(URL, name="test", clock=SystemClock()) as broker:
-        await topology.ensure(broker.consuming)
-        yield broker
-
-
-async def send(broker: Broker, body: bytes) -> None:
-    await broker.sender.send(QUEUE, AmqpMessage(body))
-
-
-async def sent_again(broker: Broker, body: bytes) -> None:
-    while True:
-        try:
-            return await send(broker, body)
-        except TransportError:
-            await asyncio.sleep(0.5)
-
-
-async def received(receiver: Receiver) -> ReceivedMessage:
-    async with asyncio.timeout(60):
-        while True:
-            for message in await receiver.fetch(1, SECOND):
-                return message
+from tests.simulation.rabbitmq_stories import QUEUE, SECOND, received, send, sent_again, told
 
 
 @pytest.mark.parametrize(
@@ -241,49 +187,6 @@ def test_a_broker_without_memory_takes_one_message_and_the_next_when_it_has_memo
         assert server.store.queues[QUEUE].ready == 1
         server.end_alarm()
         await sent_again(broker, b"3")
-
-    told(story)
-
-
-def test_a_fault_that_is_aimed_at_a_method_strikes_when_one_of_the_chosen_connection_comes() -> None:
-    async def story(server: SimulatedRabbitMQ, broker: Broker) -> None:
-        met: list[tuple[str, int]] = []
-
-        def cut(connection: Connection, channel: int) -> None:
-            met.append((connection.name, channel))
-            connection.cut()
-
-        server.aimed.at(commands.Basic.Publish, lambda connection: connection.name == "test consumes", cut)
-        server.aimed.at(commands.Basic.Publish, lambda connection: connection.name == "test publishes", cut)
-        with pytest.raises(TransportError):
-            await send(broker, b"x")
-        await sent_again(broker, b"y")
-        assert met == [("test publishes", 1)]
-
-    told(story)
-
-
-def test_a_broker_that_freezes_at_a_method_carries_it_out_when_it_thaws() -> None:
-    async def story(server: SimulatedRabbitMQ, broker: Broker) -> None:
-        server.aimed.at(commands.Basic.Publish, lambda _: True, lambda *_: server.freeze())
-        sending = asyncio.create_task(send(broker, b"x"))
-        await asyncio.sleep(2)
-        assert not server.is_at_work
-        assert server.store.queues[QUEUE].ready == 0
-        server.thaw()
-        await sending
-        assert server.store.queues[QUEUE].ready == 1
-
-    told(story)
-
-
-def test_a_fault_that_is_taken_back_does_not_strike() -> None:
-    async def story(server: SimulatedRabbitMQ, broker: Broker) -> None:
-        take_back = server.aimed.at(commands.Basic.Publish, lambda _: True, lambda *_: server.freeze())
-        take_back()
-        take_back()
-        await send(broker, b"x")
-        assert server.is_at_work
 
     told(story)
 
