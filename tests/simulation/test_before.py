@@ -8,11 +8,11 @@ import pytest
 
 from tests.simulation import before
 from tests.simulation.await_sites import frames
+from tests.simulation.breaches import breaches_of
 from tests.simulation.drawing import drawn
 from tests.simulation.plan import Plan
 from tests.simulation.play import play
 from tests.simulation.processes import SimulatedTask
-from tests.simulation.run import breaches_of
 
 pytestmark = pytest.mark.skipif(bool(before.why_not()), reason=before.why_not())
 

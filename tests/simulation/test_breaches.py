@@ -5,8 +5,8 @@ from typing import Any
 
 from tests.promises.history import History
 from tests.promises.lines.disturbances import Disturbance
+from tests.simulation.breaches import breaches_of
 from tests.simulation.play import Played
-from tests.simulation.run import breaches_of
 
 
 def breaches(*, process: str = "bridge", **line: Any) -> list[str]:
