@@ -1,8 +1,8 @@
 """The pieces of a Gemma 3 layer with an adapter, with the backward passes written out.
 
-Autograd would give the same gradients with a third more time: it keeps and converts what is not needed, repeats the
-key and value for each head, and sums over the repetitions again. Tensors are of shape (tokens, features), in the dtype
-of the computation; norms and gates are computed in float32.
+Autograd gives the same gradients, and a fifth fewer tokens a second: it keeps and converts what is not needed, repeats
+the key and value for each head, and sums over the repetitions again. Tensors are of shape (tokens, features), in the
+dtype of the computation; norms and gates are computed in float32.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -137,10 +137,8 @@ class Attend(Function):
         output, shares = torch.empty_like(query), []
         for first, begin, end in blocks:
             scores = query[begin:end].flatten(0, 1) @ key[first:end].t()
-            # Only where a window ends are earlier keys than those of the block hidden from it.
-            seen = begin - first if end - first <= window else 0
-            mask = _mask(begin - first - seen, end - begin, window, query.dtype)
-            scores.view(end - begin, -1, end - first)[..., seen:].add_(mask)
+            mask = _mask(begin - first, end - begin, window, query.dtype)
+            scores.view(end - begin, -1, end - first).add_(mask)
             shares.append(torch.softmax(scores, -1))
             torch.mm(shares[-1], value[first:end], out=output[begin:end].flatten(0, 1))
         ctx.save_for_backward(query, key, value, output, *shares)
