@@ -34,7 +34,7 @@ from tests.simulation.registers import Registers
 from tests.simulation.telling import all_rest, history_of
 from tests.simulation.votes import Votes
 from tests.simulation.worker_faults import WorkerFaults
-from tests.simulation.world import World, world
+from tests.simulation.world import world
 
 Look = Callable[[SimulatedTask], None]
 READY = 60.0
@@ -98,7 +98,7 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
             made.on_crash = crashes.note
             broken = ""
             try:
-                await _run(made, people, blows, crashes, look)
+                await _run(people, blows, crashes, look)
             except TimeoutError as error:
                 broken = f"{type(error).__name__}: {error}"
             if not broken and blows.is_under_way:  # it would excuse everything that came later
@@ -107,25 +107,41 @@ async def _played(plan: Plan, loop: SimulationLoop, chance: Random, look: Look |
             return Played(history, crashes.hit, crashes.came, made.log.lines, broken, loop.steps, loop.time())
 
 
-async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
-    plan = people.plan
+async def _run(people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
+    _prepare(people, blows)
+    await _start(people, blows, crashes)
+    await _go_on(people, blows, crashes, look)
+    await _end(people, crashes)
+
+
+def _prepare(people: People, blows: Blows) -> None:
     people.invite()
     populate(people)
     blows.talk, blows.foreign.server = people.talk, people.foreign
-    people.votes.update((edge, Votes(people, edge)) for edge in plan.edges)
+    people.votes.update((edge, Votes(people, edge)) for edge in people.plan.edges)
     people.greet()
     people.watch()
+
+
+async def _start(people: People, blows: Blows, crashes: Crashes) -> None:
+    """Start all processes, and wait until all edges are ready and know who has connected them."""
+    made = people.world
     made.loop.after_step = crashes.after_step
     for crash in (*crashes.of(AIMED), *crashes.of(STARTING)):
         crashes.arm(crash)
     for process in made.processes.values():
         process.start()
-    await _until(lambda: all(made.is_ready(edge) for edge in plan.edges), READY)
+    await _until(lambda: all(made.is_ready(edge) for edge in people.plan.edges), READY)
     for person in people.persons:
         person.connect()
     await _until(lambda: all(person.is_known for person in people.persons), READY)
     await _until(lambda: blows.group.is_followed, READY)
-    _schedule(plan, made, people, blows, crashes)
+
+
+async def _go_on(people: People, blows: Blows, crashes: Crashes, look: Look | None) -> None:
+    """Let all be said and go wrong, and wait until it has come to rest."""
+    made, plan = people.world, people.plan
+    _schedule(people, blows, crashes)
     if people.foreign:
         people.foreign.begin()
     if people.program:
@@ -135,6 +151,23 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
     # Of a gap after which nothing comes a client learns when it connects again; otherwise it asks after 15 minutes.
     blows.telegram.cut_everybody()
     await _until(lambda: all_rest(made, people, blows), CALM, fails=False)
+
+
+def _schedule(people: People, blows: Blows, crashes: Crashes) -> None:
+    later, plan = people.world.loop.call_later, people.plan
+    for crash in (*crashes.of(STARTING), *crashes.of(RUNNING)):
+        later(crash.by, crashes.overtake, crash)
+    for crash in crashes.of(RUNNING):
+        later(crash.since, crashes.arm, crash)
+    for saying in plan.sayings:
+        later(saying.at, people.do, saying)
+    for blow in plan.blows:
+        later(blow.at, blows.strike, blow)
+
+
+async def _end(people: People, crashes: Crashes) -> None:
+    """Tell all processes to end, and wait until they have."""
+    made = people.world
     made.loop.after_step = crashes.after_step
     for crash in crashes.of(ENDING):
         crashes.arm(crash)
@@ -147,18 +180,6 @@ async def _run(made: World, people: People, blows: Blows, crashes: Crashes, look
         process.stop()
     await _until(lambda: not any(process.process for process in made.processes.values()), GRACE, fails=False)
     made.loop.after_step = None
-
-
-def _schedule(plan: Plan, made: World, people: People, blows: Blows, crashes: Crashes) -> None:
-    later = made.loop.call_later
-    for crash in (*crashes.of(STARTING), *crashes.of(RUNNING)):
-        later(crash.by, crashes.overtake, crash)
-    for crash in crashes.of(RUNNING):
-        later(crash.since, crashes.arm, crash)
-    for saying in plan.sayings:
-        later(saying.at, people.do, saying)
-    for blow in plan.blows:
-        later(blow.at, blows.strike, blow)
 
 
 def _both(first: Look, second: Look | None) -> Look:
