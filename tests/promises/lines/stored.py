@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tests.promises.lines import FOR_EVER
 
 REQUESTS = "requests"
+"""The channel of the requests that edges send to workers."""
 
 
 @dataclass(frozen=True)
