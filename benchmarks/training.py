@@ -31,7 +31,7 @@ from training.settings import FitSettings, PrepareSettings
 from training.weights import load_base_model
 
 PLAYS = ROOT / "tests/training/fixtures/rusdracor.json"
-ROUNDS, STEPS = 3, 6
+ROUNDS, STEPS = 3, 3
 """Rounds of both in turns, and steps of a round; the first step is not counted."""
 QUIET = Console(quiet=True)
 
