@@ -168,7 +168,7 @@ def main() -> None:
     result = asyncio.run(measure())
     click.echo(
         f"bridge round trip: {result['p50_ms']} ms, a bare one {result['bare_p50_ms']} ms, "
-        f"{result['overhead_p50_ratio']} times (at most 1.3); workers of unlike speed take "
+        f"{result['overhead_p50_ratio']} times (at most 1.15); workers of unlike speed take "
         f"{result['schedule_ratio']} times the ideal schedule's time, at best {result['schedule_ratio_best']}"
     )
 

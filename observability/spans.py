@@ -285,8 +285,9 @@ class Spans:
         return Context() if self.may_begin is None or self.may_begin() else propagation.UNRECORDED
 
     def _with_trace(self, event: Event) -> Event:
-        headers = propagation.without_trace if self.may_begin and is_unrecorded() else propagation.with_current_trace
-        return replace(event, headers=headers(event.headers))
+        propagate = propagation.without_trace if self.may_begin and is_unrecorded() else propagation.with_current_trace
+        headers = propagate(event.headers)
+        return event if headers == event.headers else replace(event, headers=headers)
 
     def _tracer(self, context: Context | None) -> Tracer:
         """Return a tracer that records nothing in a trace that is not recorded: the SDK takes four times as long to."""

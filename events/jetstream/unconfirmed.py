@@ -37,7 +37,8 @@ class Unconfirmed:
 
     def note_answered(self, subject: str) -> None:
         """Note that something under `subject` was answered: stored, or refused."""
-        self._missing_at.pop(_place(subject), None)
+        if self._missing_at:
+            self._missing_at.pop(_place(subject), None)
 
     def problem(self, now: float) -> str:
         """Return what is not confirmed, empty if nothing."""

@@ -25,7 +25,9 @@ async def generate(
     Retry
         The engine can't answer it now.
     """
-    request = request.model_copy(update={"sampling": request.sampling.with_own(engine.own_sampling)})
+    sampling = request.sampling.with_own(engine.own_sampling)
+    if sampling is not request.sampling:
+        request = request.model_copy(update={"sampling": sampling})
     with spans.chat(engine.model, engine.provider, request) as chat:
         draws_differ = engine.samples and not request.sampling.is_greedy
         earlier = EarlierTexts.of_conversation(request.turns, request.sampling) if draws_differ else EarlierTexts([])

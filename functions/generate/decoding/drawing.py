@@ -126,6 +126,8 @@ class Drawing:
     def _sampling(self) -> Sampling:
         """Return the sampling of the next draw."""
         sampling, number = self._request.sampling, len(self._drawn)
+        if not number:
+            return sampling
         temperature = sampling.temperature if self._answer is None else max(sampling.temperature, LIVELIER[number - 1])
         return sampling.model_copy(update={"seed": (sampling.seed + number) % 2**32, "temperature": temperature})
 
@@ -137,6 +139,8 @@ class Drawing:
     def _with_totals(self, answer: GeneratedAnswer) -> GeneratedAnswer:
         """Return `answer` with the usage and time of all draws; reading the prompt again counts as generation."""
         first, *others = self._drawn
+        if not others:
+            return answer
         return replace(
             answer,
             usage=Usage(

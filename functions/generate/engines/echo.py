@@ -42,10 +42,10 @@ class EchoEngine:
         on_progress: OnProgress | None = None,
     ) -> GeneratedAnswer:
         """Tells the words evenly over the delay, as if they were being written. It follows no persona."""
-        if on_progress is None:
-            await self._clock.sleep(self._delay)
-        else:
+        if on_progress is not None:
             await self._write(turns[-1].text, on_progress)
+        elif self._delay:
+            await self._clock.sleep(self._delay)
         words = len(turns[-1].text.split())
         return GeneratedAnswer(
             text=turns[-1].text,
