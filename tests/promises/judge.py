@@ -105,7 +105,8 @@ class Judge:
     def _silence_of_piece(self, case: Case, untaken: bool) -> str:
         if self.pieces.was_left_behind(case.question):
             return "lost"
-        return self._faults.silence(case) or self._owners_silence(case, untaken, unlogged=True) or "lost"
+        kind = self._owners_silence(case, untaken) or self._faults.silence(case)
+        return kind or self._owners_silence(case, untaken, unlogged=True) or "lost"
 
     def _cut_short(self, case: Case) -> str:
         """What the silence is called if its user erased the chat, or the chat, its person or a fault took no answer."""

@@ -9,8 +9,8 @@ from tests.promises.history import History
 from tests.promises.judgement import judge
 from tests.promises.lines import FOR_EVER, USER
 from tests.promises.lines.accounts import Account, Settings
-from tests.promises.lines.disturbances import Disturbance
-from tests.promises.lines.logged import Logged
+from tests.promises.lines.disturbances import Disturbance, Refused
+from tests.promises.lines.logged import Logged, Settled, Undeliverable
 from tests.promises.lines.messages import Asked, Sent
 from tests.promises.lines.owners import Act
 from tests.promises.owned_cases import ANNA, BORIS, a_question, did, make_owned, settled
@@ -160,3 +160,17 @@ def test_the_owner_is_told_once_that_all_chats_are_paused() -> None:
     assert wrongs(done_at=101, times=2) == ["told 2 times that all chats are paused"]
     assert not wrongs(done_at=101)
     assert not wrongs(Disturbance("emptied", "nats", 90, 95))
+
+
+def test_a_message_of_a_burst_during_a_pause_is_not_the_one_whose_answer_telegram_refused() -> None:
+    pause = did("pause", 100, 5, done_at=101, back_from=103, back_at=104)
+    paused, refused = replace(a_question(6, 102), is_piece=True), a_question(7, 105)
+    log = (
+        Logged(USER, ANNA, 6, "paused", 102.0),
+        Logged(USER, ANNA, 7, "asked", 105.1),
+        Undeliverable(USER, ANNA, 106.0),
+        Settled(USER, ANNA, 7, "undeliverable", 106.1),
+    )
+    account = Account(USER, True, 4, (), "drop", hourly=10)
+    verdict = judge(History((Settings(), account, Refused(USER, 1), pause, paused, refused, *log))).verdicts[USER]
+    assert (verdict.paused, verdict.undeliverable, verdict.lost) == (1, 1, 0)
