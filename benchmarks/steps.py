@@ -4,7 +4,7 @@ DIRECTORY is a prepared model, by default the default one's. Prints lines of JSO
 
 - `step`: one step of all answers, as the model's process does it, and of it `graph`: OpenVINO, and `scheduling and
   sampling`: the rest of GenAI's `step()`; `python`: our own code between two steps.
-- Of the graph, while its operations are counted, which slows it down a little: the `head`, the `layers' products`,
+- Of the graph, as means, while its operations are counted: the `head`, the `layers' products`,
   `attention`, `norms` and `all else`.
 - Once an answer: `tokenizer`, to encode its prompt and decode its tokens, and `hop`, to the model's process and back.
 """
