@@ -27,6 +27,8 @@ from functions.generate.settings import GenerateSettings
 MANY = 32
 LONGEST, LONGEST_FOR_QUALITY = 300.0, 1200.0
 """Seconds that a way may take."""
+RIVALS = ("ctranslate2-int8", "llamacpp-q8_0", "genai-documented")
+"""Others' ways that answer many at once."""
 _FIELDS = GenerateSettings.model_fields
 ENGINE, BITS, ARITHMETIC = (_FIELDS[name].default for name in ("engine", "bits", "arithmetic"))
 DEFAULT = f"{ENGINE}-int{BITS}-{resolve_arithmetic(ARITHMETIC).value}"
@@ -57,6 +59,7 @@ async def measure() -> dict[str, object]:
         **{name: _rounded(figure) for name, figure in quality.items() if name not in _ABOUT},
         **await _quality_of_llama_cpp(quality["bits_per_byte"]),
         **await live.measure(),
+        "ahead": ahead([before[1], after[1]], others),
         "default_model": default,
         "ways": {ORIGINAL: before[0], DEFAULT: before[1], **others},
     }
@@ -85,6 +88,20 @@ def speed(rounds: Sequence[Sequence[Way]], looks: Machine) -> dict[str, object]:
         "bytes_a_step_mb": round(work.bytes / 1e6),
         **looks.figures(),
     }
+
+
+def ahead(ours: Sequence[Way], others: Mapping[str, Way]) -> dict[str, float]:
+    """So many times sooner than each rival that could be timed the default has done one request, and 32 at once."""
+    return {
+        f"{name}_{crowd}": round(others[name][crowd]["all_seconds"] / _mean_seconds(ours, crowd), 2)
+        for name in RIVALS
+        for crowd in ("1", str(MANY))
+        if crowd in others.get(name, {})
+    }
+
+
+def _mean_seconds(ways: Sequence[Way], crowd: str) -> float:
+    return statistics.mean(way[crowd]["all_seconds"] for way in ways)
 
 
 async def _beside(looks: Machine, name: str, crowds: Sequence[int] = ()) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 A pipeline with it and one without answer the same dialogues (dialogues.py) in turns, one at a time, greedily, until the
 answer's end; on the default model as it is served, with the engine's arithmetic. The one without has the engine's
-companions (batch_invariance.py), so it writes what the engine writes; GenAI refuses them beside look-up. Look-up
-guesses that words of the prompt come again, so it is measured without a penalty for repetitions and with the product's.
+companions (batch_invariance.py), so it writes what the engine writes; the other one has them too, and they guess as
+well, as GenAI requires it. Look-up guesses that words of the prompt come again, so it is measured without a penalty for
+repetitions and with the product's.
 Prints JSON: tokens a second, ratios of the sums of seconds, and how many answers are the same tokens.
 """
 
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -51,6 +52,19 @@ class Written:
     first: float
 
 
+class Guessing:
+    """A pipeline in which each request guesses as `guesses` says."""
+
+    def __init__(self, pipeline: Any, guesses: Mapping[str, int]) -> None:
+        self._pipeline = pipeline
+        self._guesses = guesses
+
+    def add_request(self, number: int, prompt: Any, config: Any) -> Any:
+        for name, value in self._guesses.items():
+            setattr(config, name, value)
+        return self._pipeline.add_request(number, prompt, config)
+
+
 class Side:
     def __init__(self, directory: Path, *, looks_up: bool) -> None:
         scheduler = genai.SchedulerConfig()
@@ -58,8 +72,8 @@ class Side:
         scheduler.enable_prefix_caching = True
         properties = {**plugin_properties(ARITHMETIC), **({"prompt_lookup": True} if looks_up else {})}
         self._pipeline: Any = genai.ContinuousBatchingPipeline(str(directory), scheduler, "CPU", properties)
-        self._companions = None if looks_up else Companions(self._pipeline, aliases=knows_aliases(directory))
         self._guesses = {"num_assistant_tokens": GUESSED, "max_ngram_size": NGRAM} if looks_up else {}
+        self._companions = Companions(Guessing(self._pipeline, self._guesses), aliases=knows_aliases(directory))
 
     def answer(self, prompt: Any, ends: set[int], penalty: float) -> Written:
         config = genai.GenerationConfig(
@@ -81,13 +95,11 @@ class Side:
 
     def close(self) -> None:
         """GenAI complains about requests that are left."""
-        if self._companions:
-            self._companions.leave()
-            self._pipeline.step()
+        self._companions.leave()
+        self._pipeline.step()
 
     def _step(self) -> None:
-        if self._companions:
-            self._companions.join(1)
+        self._companions.join(1)
         self._pipeline.step()
 
 

@@ -83,3 +83,16 @@ async def test_a_helper_answers_until_it_ends_and_its_last_words_are_told() -> N
 
 def test_the_default_is_one_of_the_ways_that_are_measured() -> None:
     assert engines.DEFAULT in WAYS.keys() - ONLY_BY_NAME
+
+
+def test_ahead_of_a_rival_is_its_seconds_divided_by_the_mean_of_ours_and_who_was_skipped_has_none() -> None:
+    def way(one: float, many: float) -> dict[str, dict[str, float]]:
+        return {"1": {"all_seconds": one}, str(engines.MANY): {"all_seconds": many}}
+
+    others = {
+        "ctranslate2-int8": way(3, 8),
+        "llamacpp-q8_0": {"skipped": "not installed"},
+        "openvino-int8-exact": way(4, 4),
+    }
+    assert engines.ahead([way(1, 2), way(2, 2)], others) == {"ctranslate2-int8_1": 2, "ctranslate2-int8_32": 4}
+    assert set(engines.RIVALS) <= WAYS.keys()
