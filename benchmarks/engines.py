@@ -101,7 +101,7 @@ def ahead(ours: Sequence[Way], others: Mapping[str, Way]) -> dict[str, float]:
 
 
 def _mean_seconds(ways: Sequence[Way], crowd: str) -> float:
-    return statistics.mean(way[crowd]["all_seconds"] for way in ways)
+    return statistics.mean(float(way[crowd]["all_seconds"]) for way in ways)
 
 
 async def _beside(looks: Machine, name: str, crowds: Sequence[int] = ()) -> dict[str, Any]:
