@@ -75,7 +75,7 @@ TARGETS: Mapping[str, Target] = {
     "voice.test.trained.broken": at_most(5),
     "past.talks.recall_at_1_gain": at_least(0),
     "past.plays.recall_at_1_gain": at_least(0),
-    "training.speedup": at_least(1.5),
+    "training.speedup": at_least(2),
 }
 
 
