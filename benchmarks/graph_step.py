@@ -65,7 +65,8 @@ def _inputs(compiled: Any, sequences: int, past: int) -> dict[str, Any]:
     ends = np.arange(sequences + 1, dtype=np.int32) * blocks
     caches = {
         one.get_any_name(): np.zeros(
-            [ends[-1], *(side.get_length() for side in list(one.get_partial_shape())[1:])], np.float32
+            [ends[-1], *(side.get_length() for side in list(one.get_partial_shape())[1:])],
+            one.get_element_type().to_dtype(),
         )
         for one in compiled.inputs
         if "_cache." in one.get_any_name()
