@@ -106,6 +106,8 @@ class Signals:
                     _after(self._limit, self._force)
 
     def _force(self) -> None:
+        if self._left is not None:
+            return  # `main` has ended, and `exit` has a timer of its own
         _briefly(self._forced)
         self._end(self._code)
 

@@ -151,6 +151,12 @@ def test_a_blocked_thread_does_not_hold_up_the_end():
     assert ending(process) == (0, "ended\n", "")
 
 
+def test_what_has_ended_and_only_waits_for_its_threads_is_not_ended_by_force():
+    process = start(THREAD, service=False, patience=1, to_end=0)
+    process.send_signal(signal.SIGTERM)
+    assert ending(process) == (0, "ended\n", "")
+
+
 @pytest.mark.parametrize("body", [HEEDS.replace("stop.wait()", "asyncio.Event().wait()"), BLOCKED, BUSY, DEAF_FOR_EVER])
 def test_a_second_signal_ends_it_at_once(body):
     process = start(body, patience=3600, to_end=3600)
