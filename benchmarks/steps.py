@@ -2,10 +2,10 @@
 
 DIRECTORY is a prepared model, by default the default one's. Prints lines of JSON, in milliseconds:
 
-- `step`: one step of all answers, as the model's process does it, and of it `graph`: OpenVINO, and `scheduling and
-  sampling`: the rest of GenAI's `step()`; `python`: our own code between two steps.
-- Of the graph, as means, while its operations are counted: the `head`, the `layers' products`,
-  `attention`, `norms` and `all else`.
+- `step`: one step of all answers, as the model's process does it; `python`: our own code between two steps.
+- Of the step, as means, while the graph's operations are counted: the `head`, the `layers' products`, `attention`,
+  `norms`, `all else`; `between`: what is left, between two operations and in GenAI's scheduling and sampling.
+- `graph`: a run of the whole graph alone.
 - Once an answer: `tokenizer`, to encode its prompt and decode its tokens, and `hop`, to the model's process and back.
 """
 
@@ -105,8 +105,8 @@ def lines(directory: Path) -> Iterator[Mapping[str, float]]:
         step = process.milliseconds(crowd)
         parts = graph.milliseconds(max(crowd, max_companions()), PROMPT + NEW * 3 // 4, GRAPH_STEPS)
         whole = parts.pop("all")
-        rest = round(step["step"] - whole, 2)
-        yield {"users": crowd, **step, "graph": whole, "scheduling and sampling": rest, **parts}
+        between = round(step["step"] - sum(parts.values()), 2)
+        yield {"users": crowd, **step, **parts, "between": between, "graph": whole}
     yield {"tokenizer": tokenizer(directory), "hop": hop(directory)}
 
 
@@ -122,13 +122,13 @@ def tokenizer(directory: Path) -> float:
 
 
 def hop(directory: Path) -> float:
-    """Of a job that the library refuses at once, as its prompt is longer than the cache."""
+    """Return the time of a job that the library refuses at once, as its prompt is empty."""
     batch = Batch(model_spec(directory, 1, PROMPT, PROMPT + NEW, Arithmetic.AUTO))
     batch.wait()
     took = []
     for number in range(TRIPS):
         began = time.perf_counter()
-        batch.submit(Job(number + 1, [], NEW, _NEVER)).exception()
+        assert batch.submit(Job(number + 1, [], NEW, _NEVER)).exception()
         took.append(time.perf_counter() - began)
     batch.close()
     return _median(took)
