@@ -13,8 +13,8 @@ from functions.generate.prompts.formats import FormatName
 from tests.training.conftest import gemma3, gpt2
 from tests.training.test_fit import stop_after
 from training.fit.command import fit
-from training.fit.fused import ROWS
 from training.fit.gemma import fused_layers
+from training.fit.operations import ROWS
 from training.fit.trainer import pack_loss
 from training.fit.workers import count_workers, parallel_map
 from training.settings import FitSettings

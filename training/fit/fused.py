@@ -6,16 +6,13 @@ dtype of the computation; norms and gates are computed in float32.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
-ROWS = 128
-"""Tokens of a block of queries, which are multiplied with the keys up to its end only."""
-_GELU, _CUBIC = 2 * (2 / torch.pi) ** 0.5, 0.044715
+from training.fit.operations import ROWS, operations
 
 
 class Project(Function):
@@ -56,59 +53,28 @@ class Normalise(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, epsilon: float) -> Tensor:
-        normal, inverse = _normalise(x, epsilon)
-        ctx.save_for_backward(x, inverse, gain)
-        return normal.mul_(gain).to(x.dtype)
+        result, inverse = operations(x.dtype).normalise(x, gain, epsilon)
+        ctx.save_for_backward(x, gain, inverse)
+        return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        x, inverse, gain = ctx.saved_tensors
-        return _normalise_backward(gradient.float() * gain, x, inverse), None, None
+        return operations(gradient.dtype).normalise_backward(gradient, *ctx.saved_tensors), None, None
 
 
 class NormaliseAndRotate(Function):
-    """`apply(x, gain, epsilon, cos, sin)`: the norm of each head, then its rotary position.
-
-    `x`: (tokens, heads, features). `cos` and `sin`: (tokens, 1, half the features), in float32.
-    """
+    """`apply(x, gain, epsilon, cos, sin)`: the norm of each head, then its rotary position."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, *more: Any) -> Tensor:
-        epsilon, cos, sin = more
-        normal, inverse = _normalise(x, epsilon)
-        ctx.save_for_backward(x, inverse, gain, cos, sin)
-        return _rotate(normal.mul_(gain), cos, sin).to(x.dtype)
+        result, inverse = operations(x.dtype).normalise_and_rotate(x, gain, *more)
+        ctx.save_for_backward(x, gain, inverse, *more[1:])
+        return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        x, inverse, gain, cos, sin = ctx.saved_tensors
-        rotated_back = _rotate(gradient.float(), cos, -sin)
-        return _normalise_backward(rotated_back.mul_(gain), x, inverse), None, None, None, None
-
-
-def _normalise(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
-    """Return the norm in float32, and the inverse of the root mean square."""
-    full = x.float()
-    square = torch.linalg.vector_norm(full, dim=-1, keepdim=True).square_()
-    inverse = square.div_(x.shape[-1]).add_(epsilon).rsqrt_()
-    return full * inverse, inverse
-
-
-def _normalise_backward(gradient: Tensor, x: Tensor, inverse: Tensor) -> Tensor:
-    normal = x.float() * inverse
-    along = torch.linalg.vecdot(gradient, normal).div_(x.shape[-1]).unsqueeze(-1)
-    return gradient.addcmul_(normal, along, value=-1).mul_(inverse).to(x.dtype)
-
-
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    low, high = x.chunk(2, dim=-1)
-    rotated = torch.empty_like(x)
-    left, right = rotated.chunk(2, dim=-1)
-    torch.mul(low, cos, out=left)
-    torch.mul(high, cos, out=right)
-    left.addcmul_(high, sin, value=-1)
-    right.addcmul_(low, sin)
-    return rotated
+        of_x = operations(gradient.dtype).normalise_and_rotate_backward(gradient, *ctx.saved_tensors)
+        return of_x, None, None, None, None
 
 
 Block = tuple[int, int, int]
@@ -137,66 +103,39 @@ class Attend(Function):
         output, shares = torch.empty_like(query), []
         for first, begin, end in blocks:
             scores = query[begin:end].flatten(0, 1) @ key[first:end].t()
-            mask = _mask(begin - first, end - begin, window, query.dtype)
-            scores.view(end - begin, -1, end - first).add_(mask)
-            shares.append(torch.softmax(scores, -1))
+            shares.append(operations(query.dtype).softmax(scores, end - begin, begin - first, window))
             torch.mm(shares[-1], value[first:end], out=output[begin:end].flatten(0, 1))
-        ctx.save_for_backward(query, key, value, output, *shares)
+        ctx.save_for_backward(query, key, value, *shares)
         ctx.blocks = blocks
         return output
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        query, key, value, output, *shares = ctx.saved_tensors
+        query, key, value, *shares = ctx.saved_tensors
         gradient = gradient.contiguous()
-        along = torch.linalg.vecdot(gradient.float(), output.float()).to(gradient.dtype).unsqueeze(-1)
         of_query, of_key, of_value = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
         for (first, begin, end), share in zip(ctx.blocks, shares, strict=True):
             of_output = gradient[begin:end].flatten(0, 1)
             of_value[first:end].addmm_(share.t(), of_output)
             of_share = of_output @ value[first:end].t()
-            of_scores = of_share.sub_(along[begin:end].flatten(0, 1)).mul_(share)
+            of_scores = operations(query.dtype).softmax_backward(of_share, share)
             torch.mm(of_scores, key[first:end], out=of_query[begin:end].flatten(0, 1))
             of_key[first:end].addmm_(of_scores.t(), query[begin:end].flatten(0, 1))
         return of_query, of_key, of_value, None, None
 
 
-def _mask(before: int, queries: int, window: int, dtype: torch.dtype) -> Tensor:
-    """Return what is added to the scores, of shape (queries, 1, keys); `before`: keys before the first query."""
-    reach = 1 << before.bit_length()
-    band = _band(reach, window, dtype)
-    return band[:queries, None, reach - before : reach + queries]
-
-
-@lru_cache(maxsize=16)
-def _band(reach: int, window: int, dtype: torch.dtype) -> Tensor:
-    """Return the mask of a block of queries with `reach` keys before them."""
-    distance = torch.arange(ROWS)[:, None] + reach - torch.arange(reach + ROWS)[None]
-    hidden = (distance < 0) | (distance >= window)
-    return torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -torch.inf)
-
-
 class Gate(Function):
-    """`apply(gate, up)`: the tanh approximation of GELU of `gate`, times `up`.
-
-    The tanh is computed as a sigmoid, which is four times as fast, and the slope with it, while all of that is at hand.
-    """
+    """`apply(gate, up)`: the tanh approximation of GELU of `gate`, times `up`."""
 
     @staticmethod
     def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
-        full = gate.float()
-        square = full * full
-        opened = torch.addcmul(full, square, full, value=_CUBIC).mul_(_GELU).sigmoid_()
-        activated = (full * opened).to(gate.dtype)
-        slope = square.mul_(3 * _CUBIC).add_(1).mul_(full).mul_(_GELU)
-        slope = slope.addcmul_(slope, opened, value=-1).add_(1).mul_(opened).to(gate.dtype)
-        ctx.save_for_backward(up, activated, slope)
-        return activated * up
+        result, kept = operations(gate.dtype).gate(gate, up)
+        ctx.save_for_backward(up, *kept)
+        return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        up, activated, slope = ctx.saved_tensors
-        return (gradient * up).mul_(slope), gradient * activated
+        return operations(gradient.dtype).gate_backward(gradient, *ctx.saved_tensors)
 
 
 attend: Callable[..., Any] = Attend.apply
