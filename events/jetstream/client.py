@@ -13,6 +13,7 @@ from nats.errors import MaxPayloadError, NoRespondersError, SecureConnWantedErro
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from events.jetstream.credentials import Credentials
+from events.jetstream.listening import Listening
 from events.jetstream.unconfirmed import NotConfirmed, Unconfirmed
 from events.runtime.log_throttle import LogThrottle
 
@@ -64,6 +65,7 @@ class Client(NatsClient):
         self._refusals = LogThrottle(REFUSALS_EVERY)
         self._log_throttle = LogThrottle()
         self._payload = NEEDED_PAYLOAD
+        self.listening = Listening(self)
         self.unconfirmed = Unconfirmed()
         self.reconnections = 0
 
@@ -75,10 +77,10 @@ class Client(NatsClient):
         old_style: bool = False,
         headers: Mapping[str, Any] | None = None,
     ) -> Msg:
-        """Send a request as nats-py does, but raise NotPermitted or NotConfirmed for a time-out, and JetStreamOff."""
+        """Send a request, and raise NotPermitted or NotConfirmed for a time-out, and JetStreamOff."""
         since = self.now
         try:
-            answer = await super().request(subject, payload, timeout, old_style, dict(headers) if headers else None)
+            answer = await self.listening.ask(subject, payload, headers, timeout=timeout)
         except NatsTimeoutError:
             self.check(subject, since)
             if self.unconfirmed.note_missing(subject, self.now):
@@ -101,6 +103,13 @@ class Client(NatsClient):
         if headers and size + LEAST_HEADER > self.max_payload:
             raise MaxPayloadError
         await super()._send_publish(subject, reply, payload, payload_size, dict(headers) if headers else None)
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg | None:
+        """Return the message for the queue of its subscription; with None nats-py does no more."""
+        message: Msg = super()._build_message(sid, subject, reply, data, headers)
+        return None if self.listening.pass_on(message) else message
 
     @property
     def now(self) -> float:

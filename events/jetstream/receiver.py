@@ -57,7 +57,7 @@ class PullReceiver:
     async def open(cls, nats: Client, stream: str, consumer: str, *, random: Random) -> Self:
         """Subscribe to the replies. While the consumer is missing, nothing arrives."""
         receiver = cls(nats, stream, consumer, random=random)
-        await nats.subscribe(f"{receiver._inbox}.*", cb=receiver._receive)
+        await nats.listening.listen(f"{receiver._inbox}.*", receiver._receive)
         return receiver
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Msg]:
@@ -101,7 +101,7 @@ class PullReceiver:
             async with asyncio.timeout_at(until):
                 await self._changed.wait()
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: Msg) -> None:
         if message.reply.startswith("$JS.ACK."):
             self._refused.reset()
             self._expected -= 1

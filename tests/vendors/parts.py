@@ -64,6 +64,7 @@ USED: dict[Use, list[Part]] = {
     ),
     **_reads(
         "events/jetstream/client.py",
+        Part(f"{NATS}._build_message", "self, sid, subject, reply, data, headers"),
         Part(f"{NATS}._connect_command", "self"),
         Part(f"{NATS}()._inbox_prefix", "bytearray"),
         Part(f"{NATS}._process_err", "self, err_msg"),
@@ -71,6 +72,13 @@ USED: dict[Use, list[Part]] = {
         Part(f"{NATS}._send_publish", "self, subject, reply, payload, payload_size, headers"),
         Part(f"{NATS}()._server_info", "dict"),
     ),
+    Use("events/jetstream/listening.py", "reads", "_id"): [
+        # What it is made with; it can't be made without a client.
+        Part(
+            "nats.aio.subscription.Subscription.__init__",
+            "self, conn, id, subject, queue, cb, future, max_msgs, pending_msgs_limit, pending_bytes_limit",
+        ),
+    ],
     **_reads("events/jetstream/log.py", Part(f"{NATS}._parse_header_lines", "raw")),
     **_patches(
         "events/rabbitmq/client.py",
