@@ -13,22 +13,27 @@ from events.runtime.tasks import cancel
 from functions.generate.decoding.answers import partial_answer
 from functions.generate.engine import OnProgress
 
+_FIRST_TOKENS = 8
+"""Tokens within which the first word is usually whole: only the beginning of the next one shows that it is."""
+
 
 @dataclass(slots=True)
 class Throttle:
-    """Limits how often something happens. `interval`: in seconds; the first time is due at once."""
+    """Limits how often a partial text is sent: at once for each of the first tokens, then every `interval` seconds."""
 
     interval: float
     clock: Clock
+    first: int = _FIRST_TOKENS
+    """How many more times it is due at once."""
     last: float = float("-inf")
     """When it was last due."""
 
     def is_due(self) -> bool:
-        """Return whether it is due now; if so, it is not due again for `interval`."""
+        """Return whether the text is due now; after the first times it is not due again for `interval`."""
         now = self.clock.monotonic()
-        if now - self.last < self.interval:
+        if not self.first and now - self.last < self.interval:
             return False
-        self.last = now
+        self.first, self.last = max(0, self.first - 1), now
         return True
 
 
