@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,7 @@ from transformers.models.gemma3.modeling_gemma3 import Gemma3DecoderLayer
 from training.fit.fused import attend, attention_blocks, gate, normalise, normalise_and_rotate, project
 
 _ADAPTER = "default"
+_wanted: ContextVar[Tensor | None] = ContextVar("wanted", default=None)
 
 
 @contextmanager
@@ -29,6 +31,19 @@ def fused_layers(model: Module) -> Iterator[None]:
     finally:
         for layer in layers:
             del layer.forward
+
+
+@contextmanager
+def wanted_tokens(places: Tensor) -> Iterator[None]:
+    """Let the last fused layer compute its output for these tokens only inside the context; for others it is 0.
+
+    Others are not read there, as the keys and values of a next layer would be.
+    """
+    token = _wanted.set(places)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
 
 
 def are_fused(model: Module) -> bool:
@@ -73,9 +88,23 @@ def _forward(layer: Any, hidden: Tensor, position_embeddings: Any = None, positi
     with torch.autocast("cpu", enabled=False):
         x = hidden[0]
         attended = _attention(layer.self_attn, _norm(layer.input_layernorm, x), position_embeddings, position_ids)
-        x = x + _norm(layer.post_attention_layernorm, attended)
-        changed = _mlp(layer.mlp, _norm(layer.pre_feedforward_layernorm, x))
-        return (x + _norm(layer.post_feedforward_layernorm, changed))[None]
+        places = _wanted.get() if _is_last(layer) else None
+        if places is None:
+            return _after_attention(layer, x, attended)[None]
+        output = _after_attention(layer, x[places], attended[places])
+        return torch.zeros_like(x).index_copy(0, places, output)[None]
+
+
+def _is_last(layer: Any) -> bool:
+    attention = layer.self_attn
+    return bool(attention.layer_idx == attention.config.num_hidden_layers - 1)
+
+
+def _after_attention(layer: Any, x: Tensor, attended: Tensor) -> Tensor:
+    x = x + _norm(layer.post_attention_layernorm, _project(attended, layer.self_attn.o_proj)[0])
+    changed = _mlp(layer.mlp, _norm(layer.pre_feedforward_layernorm, x))
+    result: Tensor = x + _norm(layer.post_feedforward_layernorm, changed)
+    return result
 
 
 def _attention(attention: Any, x: Tensor, positions: tuple[Tensor, Tensor], position_ids: Tensor) -> Any:
@@ -86,7 +115,7 @@ def _attention(attention: Any, x: Tensor, positions: tuple[Tensor, Tensor], posi
     key = normalise_and_rotate(key, _gain(attention.k_norm), attention.k_norm.eps, cos, sin)
     window = attention.sliding_window or len(x)
     blocks = attention_blocks(_lengths(position_ids), window)
-    return _project(attend(query, key[:, 0], value, blocks, window).flatten(1), attention.o_proj)[0]
+    return attend(query, key[:, 0], value, blocks, window).flatten(1)
 
 
 def _mlp(mlp: Any, x: Tensor) -> Any:

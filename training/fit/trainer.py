@@ -12,6 +12,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, Traini
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from functions.generate.engines.model_files import write_errors_named
+from training.fit.gemma import wanted_tokens
 from training.fit.monitor import Monitor
 from training.fit.packing import IGNORED, Pack
 from training.fit.workers import Map, count_workers, parallel_map
@@ -93,9 +94,10 @@ def pack_loss(model: Any, pack: Pack) -> torch.Tensor:
     """
     targets = pack["labels"][0, 1:]
     places = torch.nonzero(targets != IGNORED).flatten()
-    output = model(
-        input_ids=pack["input_ids"], position_ids=pack["position_ids"], logits_to_keep=places, use_cache=False
-    )
+    with wanted_tokens(places):
+        output = model(
+            input_ids=pack["input_ids"], position_ids=pack["position_ids"], logits_to_keep=places, use_cache=False
+        )
     return cross_entropy(output.logits[0].float(), targets[places], reduction="sum")
 
 
