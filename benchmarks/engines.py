@@ -1,9 +1,10 @@
 """A bake-off of engines on the same weights, and what the default one keeps of a model: `python -m benchmarks.engines`.
 
 Each way to generate is timed in a process of its own (ways.py). The original's way and the default are timed twice, at
-the start and at the end, and a speed-up is the mean of the two. Speed is that of a GPT-2 of 355M with random weights
-(weights.py) and that of the default model beside an earlier commit (default_model.py), quality that of the default
-model (quality.py). The machine's own speed is measured right beside (limits.py).
+the start and at the end, and a speed-up is the mean of the two; others' ways then take turns with the default
+(rivals.py). Speed is that of a GPT-2 of 355M with random weights (weights.py) and that of the default model beside an
+earlier commit (default_model.py), quality that of the default model (quality.py). The machine's own speed is measured
+right beside (limits.py).
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from typing import Any
 
 import click
 
-from benchmarks import default_model, live, whole_path
+from benchmarks import default_model, live, rivals, whole_path
 from benchmarks.limits import Machine, Work, machine
 from benchmarks.progress import tell
 from benchmarks.ways import NEW, ONLY_BY_NAME, ORIGINAL, PROMPT, WAYS
@@ -27,8 +28,6 @@ from functions.generate.settings import GenerateSettings
 MANY = 32
 LONGEST, LONGEST_FOR_QUALITY = 300.0, 1200.0
 """Seconds that a way may take."""
-RIVALS = ("ctranslate2-int8", "llamacpp-q8_0", "genai-documented")
-"""Others' ways that answer many at once."""
 _FIELDS = GenerateSettings.model_fields
 ENGINE, BITS, ARITHMETIC = (_FIELDS[name].default for name in ("engine", "bits", "arithmetic"))
 DEFAULT = f"{ENGINE}-int{BITS}-{resolve_arithmetic(ARITHMETIC).value}"
@@ -46,6 +45,7 @@ async def measure() -> dict[str, object]:
         before = [await _way(ORIGINAL), await _beside(looks, DEFAULT)]
         others = {name: await _tried(name) for name in WAYS if name not in {ORIGINAL, DEFAULT, *ONLY_BY_NAME}}
         after = [await _way(ORIGINAL), await _beside(looks, DEFAULT, [1, MANY])]
+    ahead = await rivals.measure(DEFAULT)
     tell("the whole path beside the engine alone")
     path = await whole_path.measure(openvino(BITS), requests=MANY)
     default = await default_model.measure()
@@ -59,7 +59,7 @@ async def measure() -> dict[str, object]:
         **{name: _rounded(figure) for name, figure in quality.items() if name not in _ABOUT},
         **await _quality_of_llama_cpp(quality["bits_per_byte"]),
         **await live.measure(),
-        "ahead": ahead([before[1], after[1]], others),
+        "ahead": ahead,
         "default_model": default,
         "ways": {ORIGINAL: before[0], DEFAULT: before[1], **others},
     }
@@ -88,20 +88,6 @@ def speed(rounds: Sequence[Sequence[Way]], looks: Machine) -> dict[str, object]:
         "bytes_a_step_mb": round(work.bytes / 1e6),
         **looks.figures(),
     }
-
-
-def ahead(ours: Sequence[Way], others: Mapping[str, Way]) -> dict[str, float]:
-    """So many times sooner than each rival that could be timed the default has done one request, and 32 at once."""
-    return {
-        f"{name}_{crowd}": round(others[name][crowd]["all_seconds"] / _mean_seconds(ours, crowd), 2)
-        for name in RIVALS
-        for crowd in ("1", str(MANY))
-        if crowd in others.get(name, {})
-    }
-
-
-def _mean_seconds(ways: Sequence[Way], crowd: str) -> float:
-    return statistics.mean(float(way[crowd]["all_seconds"]) for way in ways)
 
 
 async def _beside(looks: Machine, name: str, crowds: Sequence[int] = ()) -> dict[str, Any]:
