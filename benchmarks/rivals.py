@@ -30,18 +30,19 @@ async def measure(ours: str, rivals: Sequence[str] = RIVALS) -> dict[str, Any]:
     """So many times sooner than each rival the way `ours` has done one request, and 32 at once."""
     found: dict[str, Any] = {}
     async with AsyncExitStack() as stack:
-        sides = {ours: await _loaded(stack, ours)}
+        sides = {ours: await loaded(stack, ours)}
         for name in rivals:
             try:
-                sides[name] = await _loaded(stack, name)
+                sides[name] = await loaded(stack, name)
             except HelperEnded as error:
                 found[name] = f"skipped: {error}"
         for crowd, rounds in ROUNDS.items():
-            found |= _ratios(await _in_turns(sides, crowd, rounds), ours, crowd)
+            found |= ratios(await _in_turns(sides, crowd, rounds), ours, crowd)
     return found
 
 
-async def _loaded(stack: AsyncExitStack, way: str) -> Helper:
+async def loaded(stack: AsyncExitStack, way: str) -> Helper:
+    """Return a process that has loaded `way`. Raises HelperEnded if it can't be."""
     side = await stack.enter_async_context(helper(*module("benchmarks.rivals", _ANSWER, way)))
     await side.heard()
     return side
@@ -59,7 +60,7 @@ async def _in_turns(sides: Mapping[str, Helper], crowd: int, rounds: int) -> dic
     return seconds
 
 
-def _ratios(seconds: Mapping[str, Sequence[float]], ours: str, crowd: int) -> dict[str, float]:
+def ratios(seconds: Mapping[str, Sequence[float]], ours: str, crowd: int) -> dict[str, float]:
     return {
         f"{name}_{crowd}": round(statistics.median(a / b for a, b in zip(took, seconds[ours], strict=True)), 2)
         for name, took in seconds.items()

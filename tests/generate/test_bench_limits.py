@@ -1,13 +1,14 @@
 """The benchmarks' limits, helpers and comparison with a baseline, without their measurements."""
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks import engines
+from benchmarks import engines, rivals
 from benchmarks.default_model import figures
 from benchmarks.helpers import HelperEnded, helper
 from benchmarks.limits import Machine, Work
@@ -85,14 +86,13 @@ def test_the_default_is_one_of_the_ways_that_are_measured() -> None:
     assert engines.DEFAULT in WAYS.keys() - ONLY_BY_NAME
 
 
-def test_ahead_of_a_rival_is_its_seconds_divided_by_the_mean_of_ours_and_who_was_skipped_has_none() -> None:
-    def way(one: float, many: float) -> dict[str, dict[str, float]]:
-        return {"1": {"all_seconds": one}, str(engines.MANY): {"all_seconds": many}}
+def test_ahead_of_a_rival_is_the_median_of_its_seconds_divided_by_ours_round_by_round() -> None:
+    seconds = {"ours": [1.0, 2.0, 4.0], "llamacpp-q8_0": [3.0, 4.0, 4.0]}
+    assert rivals.ratios(seconds, "ours", 32) == {"llamacpp-q8_0_32": 2}
+    assert set(rivals.RIVALS) <= WAYS.keys()
 
-    others = {
-        "ctranslate2-int8": way(3, 8),
-        "llamacpp-q8_0": {"skipped": "not installed"},
-        "openvino-int8-exact": way(4, 4),
-    }
-    assert engines.ahead([way(1, 2), way(2, 2)], others) == {"ctranslate2-int8_1": 2, "ctranslate2-int8_32": 4}
-    assert set(engines.RIVALS) <= WAYS.keys()
+
+async def test_a_rival_that_cant_be_loaded_says_why() -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(HelperEnded, match="no such way"):
+            await rivals.loaded(stack, "no such way")
