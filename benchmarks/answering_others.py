@@ -48,9 +48,9 @@ def main() -> None:
     kind, model = sys.argv[1:]
     answers = {LLAMA_CPP: llama_cpp, GENAI: genai}[kind](Path(model))
     answers([range(300, 340)], 2)
-    _say({})
+    say({})
     for line in sys.stdin:
-        _say(_asked(answers, **json.loads(line)))
+        say(_asked(answers, **json.loads(line)))
 
 
 def _asked(answers: Answers, prompts: list[list[int]], new: int) -> dict[str, float]:
@@ -62,8 +62,9 @@ def _asked(answers: Answers, prompts: list[list[int]], new: int) -> dict[str, fl
     }
 
 
-def _say(what: Any) -> None:
-    print(json.dumps(what), flush=True)  # noqa: T201 -- read by default_model.py
+def say(what: Any) -> None:
+    """Tell it to who has started this process: a `Helper`."""
+    print(json.dumps(what), flush=True)  # noqa: T201 -- the helper reads it
 
 
 if __name__ == "__main__":

@@ -56,15 +56,16 @@ def figures(answers: Answers, crowd: int) -> dict[str, float]:
     rates = {side: [one["tokens"] / one["seconds"] for one in rounds] for side, rounds in answers.items()}
     found = {f"{side}_tokens_per_second_{crowd}": round(statistics.median(some), 1) for side, some in rates.items()}
     if BASELINE in rates:
-        found |= {f"{side}_speedup_{crowd}": _ratio(rates[side], rates[BASELINE]) for side in OURS if side in rates}
-    found |= {f"ahead_of_{side}_{crowd}": _ratio(rates[NARROW], rates[side]) for side in OTHERS if side in rates}
+        found |= {f"{side}_speedup_{crowd}": ratio(rates[side], rates[BASELINE]) for side in OURS if side in rates}
+    found |= {f"ahead_of_{side}_{crowd}": ratio(rates[NARROW], rates[side]) for side in OTHERS if side in rates}
     return found | {
         f"{side}_first_token_seconds_{crowd}": round(statistics.median(one["first"] for one in rounds), 3)
         for side, rounds in answers.items()
     }
 
 
-def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Return the median of the rounds' ratios."""
     return round(statistics.median(one / other for one, other in zip(ours, theirs, strict=True)), 2)
 
 

@@ -7,7 +7,6 @@ for each line of JSON, `{"count": 32, "seed": 1}`, how many seconds so many requ
 
 import asyncio
 import json
-import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -15,6 +14,8 @@ from typing import Any
 
 import click
 
+from benchmarks.answering_others import say
+from benchmarks.default_model import ratio
 from benchmarks.helpers import Helper, HelperEnded, helper, module
 from benchmarks.progress import tell
 from benchmarks.ways import WAYS
@@ -61,25 +62,17 @@ async def _in_turns(sides: Mapping[str, Helper], crowd: int, rounds: int) -> dic
 
 
 def ratios(seconds: Mapping[str, Sequence[float]], ours: str, crowd: int) -> dict[str, float]:
-    return {
-        f"{name}_{crowd}": round(statistics.median(a / b for a, b in zip(took, seconds[ours], strict=True)), 2)
-        for name, took in seconds.items()
-        if name != ours
-    }
+    return {f"{name}_{crowd}": ratio(took, seconds[ours]) for name, took in seconds.items() if name != ours}
 
 
 def answer(way: str) -> None:
     run = WAYS[way][0]()
     run(1, 1)
-    _say({})
+    say({})
     for line in sys.stdin:
         asked = json.loads(line)
         _, last = run(asked["count"], asked["seed"])
-        _say(max(last))
-
-
-def _say(what: Any) -> None:
-    print(json.dumps(what), flush=True)  # noqa: T201 -- read by `measure`
+        say(max(last))
 
 
 def main(arguments: Sequence[str]) -> None:
