@@ -85,3 +85,10 @@ def test_lines_are_json_when_stderr_is_no_terminal_and_readable_when_it_is(capsy
 def test_an_unknown_level_stops_the_process():
     with pytest.raises(SettingsError, match="log level is 'loud'; it takes debug, info, warning or error"):
         logs.configure("userbot", level="loud")
+
+
+def test_a_line_that_cant_be_written_stops_nothing():
+    full = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - it can't be closed either
+    logs.Writer(full).info("a line")
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
