@@ -224,7 +224,11 @@ async def test_nothing_is_put_off_beyond_its_deadline(world, make_event) -> None
             await world.ask(make_event(seconds=0.5))
             while not logs or logs[-1]["event"] != "request.skipped":  # noqa: ASYNC110 - logs have no event
                 await asyncio.sleep(0.01)
-    assert [line["event"] for line in logs] == ["request.postponed", "request.skipped"]
+    *postponed, skipped = logs
+    assert skipped["event"] == "request.skipped"
+    # More than once where the wall clock, which deadlines are by, goes slower than the one that timers are by.
+    assert {line["event"] for line in postponed} == {"request.postponed"}
+    assert all(line["seconds"] <= 0.5 for line in postponed)
 
 
 async def test_an_unexpected_error_is_a_passing_fault_until_the_attempts_are_used_up(world, make_event) -> None:
