@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from functions.generate.engines.openvino.export.weights import GROUPS, quantize
+from functions.generate.engines.openvino.export.weights import GROUPS, WHOLE_ROWS, quantize
 from functions.generate.engines.openvino.library import ops, ov
 
 GROUP = GROUPS[8][0]
@@ -67,7 +67,7 @@ def test_weights_that_8_bits_hold_come_out_as_they_went_in() -> None:
 def test_rounding_moves_a_weight_by_half_a_step_at_most(bits: int, steps: int) -> None:
     model = model_of(spiky())
     quantize(model, bits)
-    groups = spiky().reshape(OUT, -1, GROUP)
+    groups = spiky().reshape(OUT, -1, WIDTH if bits == WHOLE_ROWS else GROUPS[bits][0])
     step = np.abs(groups).max(-1, keepdims=True) / steps
     moved = np.abs(unpacked(model)[0].reshape(groups.shape) - groups)
     assert (moved <= 0.51 * step + 1e-6).all()

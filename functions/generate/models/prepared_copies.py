@@ -18,7 +18,7 @@ from functions.generate.models.default_model import CARD, SHA256
 from functions.generate.models.sources import model_name
 from functions.generate.models.voices import Voice
 
-MADE_BY = 8
+MADE_BY = 9
 """Version of the preparation. Raise it when the same model is prepared differently."""
 _CONVERTING = ("torch", "transformers", "openvino")
 """Packages whose versions affect the result, unless the model is a GGUF file."""

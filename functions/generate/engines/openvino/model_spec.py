@@ -16,9 +16,10 @@ _DOTS = frozenset({"avx512_vnni", "avx_vnni"})
 """Instructions that multiply and add bytes. Without them, rounding to 8 bits saves no time."""
 
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
-FAST = {**EXACT, "DYNAMIC_QUANTIZATION_GROUP_SIZE": "64", "KV_CACHE_PRECISION": "f16"}
-"""With many answers attention reads mostly the cache: of 16 bits it is half as much, and each token is rounded once.
+FAST = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f16"}
+"""The prepared model says in which groups its activations are rounded to 8 bits.
 
+With many answers attention reads mostly the cache: of 16 bits it is half as much, and each token is rounded once.
 In bfloat16 a row of a product depends on the number of rows, and with a cache in 8 bits an answer on the others, too.
 """
 

@@ -13,6 +13,7 @@ from functions.generate.engines.model_files import write_errors_named
 from functions.generate.engines.openvino import renumbering
 from functions.generate.engines.openvino.batch_invariance import ALIAS_BITS
 from functions.generate.engines.openvino.export import head
+from functions.generate.engines.openvino.export.equalizing import equalize
 from functions.generate.engines.openvino.export.graph_passes import Unsupported, share_constants, strip_aliases
 from functions.generate.engines.openvino.export.head import OtherHead
 from functions.generate.engines.openvino.export.weights import quantize
@@ -20,6 +21,9 @@ from functions.generate.engines.openvino.library import ov
 from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models import vocabulary as vocabularies
 from functions.generate.settings import Vocabulary
+
+CHATS = Path(vocabularies.__file__).with_name("chats.txt")
+"""A sample of what models read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def write(
         except OtherHead:
             remark = f"{described.card.name} keeps its whole vocabulary: how it computes logits is not known here"
     if bits is not None:
-        quantize(model, bits)
+        quantize(model, bits, equalize(model, _sample(servable, order)))
     if servable.tokenizer.get_vocab_size() <= 1 << ALIAS_BITS:
         strip_aliases(model)
     share_constants(model)
@@ -62,6 +66,14 @@ def write(
             renumbering.write(directory, order)
     described.write(directory)
     return remark
+
+
+def _sample(servable: ServableModel, order: head.Tokens | None) -> list[int]:
+    """Return chats for the model to read, in its own ids."""
+    begin = servable.described.bos_token_id
+    said = servable.tokenizer.encode(CHATS.read_text(encoding="utf-8"), add_special_tokens=False).ids
+    tokens = [*([] if begin is None else [begin]), *said][: servable.described.context]
+    return tokens if order is None else np.argsort(order)[tokens].tolist()
 
 
 def _narrow(

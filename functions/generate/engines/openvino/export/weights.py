@@ -1,5 +1,6 @@
 """Quantize weights to 8 or 4 bits, in groups that share a scale, as OpenVINO's CPU plugin unpacks them."""
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,13 @@ from numpy.typing import NDArray
 from functions.generate.engines.openvino.library import ops, ov
 
 GROUPS = {8: (64, 32), 4: (32,)}
-"""Sizes of groups by bits; the first that divides a row is used. In 8 bits larger groups are faster."""
+"""Sizes of groups by bits; the first that divides a row is used."""
+WHOLE_ROWS = 8
+"""In so many bits each row of a product's matrix is one group, which is faster; only what is looked up has `GROUPS`."""
+_ACTIVATIONS = (128, 64)
+"""Sizes of groups of activations; the first that divides all rows is used."""
+_ACTIVATION_GROUP = ["runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE"]
+"""Where OpenVINO looks for it in a model."""
 _SMALLEST = 32
 """A matrix with a shorter side stays unchanged."""
 _ROWS = 8192
@@ -17,27 +24,61 @@ _LARGEST_MATRIX = 30_000
 """Rows; larger matrices are vocabularies, which stay in 8 bits."""
 
 Floats = NDArray[np.float32]
+Columns = Mapping[str, Floats]
+"""What the columns of a product's matrix are multiplied by, by the product's name."""
 
 
-def quantize(model: ov.Model, bits: int) -> None:
+def quantize(model: ov.Model, bits: int, columns: Columns | None = None) -> None:
     """Replace the matrices of `model`'s MatMul and Gather operations, in place. The rest stays in float32.
 
-    In 16 bits the frequencies of positions would turn the thousandth token by up to half a radian too far.
+    In 16 bits the frequencies of positions would turn the thousandth token by up to half a radian too far. The model
+    says in which groups its activations are to be rounded, where the arithmetic rounds them.
     """
-    packed = {place: _pack(place, bits) for place in {_place(port) for port in _ports(model)}}
-    for port in _ports(model):
-        _replace(port, packed[_place(port)])
+    places = [(port, _place(port, columns or {})) for port in _ports(model)]
+    read = {place for port, place in places if _is_product(port.get_node())}
+    packed = {place: _pack(place, bits, whole=place in read) for _, place in places}
+    for port, place in places:
+        _replace(port, packed[place], turned=place.turned)
+    model.set_rt_info(str(_activation_group(read, bits)), _ACTIVATION_GROUP)
     model.validate_nodes_and_infer_types()
 
 
-@dataclass(frozen=True)
+def products(model: ov.Model) -> list[Any]:
+    """Return the matrix products of `model` whose matrices `quantize` replaces."""
+    return [port.get_node() for port in _ports(model) if _is_product(port.get_node())]
+
+
+def mean_squares(product: Any) -> Floats:
+    """Return the mean square of each column of the matrix of `product`."""
+    place = _place(product.input(1), {})
+    total = np.sum([np.einsum("ij,ij->j", rows, rows) for rows in place.rows()], axis=0)
+    return np.asarray(total / place.height, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
-    """A matrix, by its constant's name."""
+    """A matrix, by its constant's name, and by the product's if its columns are multiplied."""
 
     name: str
     constant: Any = field(compare=False)
     turned: bool
     """Whether the summed dimension comes first; groups lie along it, so it must come last."""
+    columns: Floats | None = field(compare=False)
+
+    @property
+    def height(self) -> int:
+        return int(self.constant.shape[1 if self.turned else 0])
+
+    @property
+    def width(self) -> int:
+        return int(self.constant.shape[0 if self.turned else 1])
+
+    def rows(self) -> Iterator[Floats]:
+        """Yield the matrix, [out, in], some rows at a time."""
+        matrix = self.constant.data.T if self.turned else self.constant.data
+        for first in range(0, self.height, _ROWS):
+            rows = np.ascontiguousarray(matrix[first : first + _ROWS], dtype=np.float32)
+            yield rows if self.columns is None else rows * self.columns
 
 
 def _ports(model: ov.Model) -> list[Any]:
@@ -48,25 +89,36 @@ def _ports(model: ov.Model) -> list[Any]:
     return [port for port in ports if _is_matrix(_constant(port))]
 
 
+def _is_product(node: Any) -> bool:
+    return bool(node.get_type_name() == "MatMul")
+
+
+def _activation_group(read: Collection[_Place], bits: int) -> int:
+    """With smaller groups than that in a row of weights, OpenVINO 2026.4 computes two to three times as long."""
+    sizes = _ACTIVATIONS if bits == WHOLE_ROWS else _ACTIVATIONS[-1:]
+    return next((size for size in sizes if all(place.width % size == 0 for place in read)), _ACTIVATIONS[-1])
+
+
 def _constant(port: Any) -> Any:
     """Return the node that `port` reads, without the conversion after a 16-bit weight."""
     node = port.get_source_output().get_node()
     return node.input_value(0).get_node() if node.get_type_name() == "Convert" else node
 
 
-def _place(port: Any) -> _Place:
+def _place(port: Any, columns: Columns) -> _Place:
     node, constant = port.get_node(), _constant(port)
-    turned = node.get_type_name() == "MatMul" and not node.get_attributes()["transpose_b"]
-    return _Place(constant.get_friendly_name(), constant, turned)
+    turned = _is_product(node) and not node.get_attributes()["transpose_b"]
+    name, factors = constant.get_friendly_name(), columns.get(node.get_friendly_name())
+    return _Place(name if factors is None else f"{name} {node.get_friendly_name()}", constant, turned, factors)
 
 
 def _is_matrix(node: Any) -> bool:
     return node.get_type_name() == "Constant" and len(node.shape) == 2 and min(node.shape) >= _SMALLEST  # noqa: PLR2004
 
 
-def _replace(port: Any, unpacked: Any) -> None:
+def _replace(port: Any, unpacked: Any, *, turned: bool) -> None:
     node = port.get_node()
-    if not _place(port).turned:
+    if not turned:
         port.replace_source_output(unpacked.output(0))
         return
     product = ops.matmul(node.input_value(0), unpacked, node.get_attributes()["transpose_a"], True)
@@ -75,21 +127,18 @@ def _replace(port: Any, unpacked: Any) -> None:
         reader.replace_source_output(product.output(0))
 
 
-def _pack(place: _Place, bits: int) -> Any:
-    """Return operations that unpack the quantized matrix, [out, in]."""
-    matrix = np.asarray(place.constant.data, dtype=np.float32)
-    matrix = np.ascontiguousarray(matrix.T if place.turned else matrix)
-    out, width = matrix.shape
-    bits = 8 if out > _LARGEST_MATRIX else bits
-    size = next((size for size in GROUPS[bits] if width % size == 0), width)
-    groups = matrix.reshape(out, width // size, size)
-    parts = [groups[row : row + _ROWS] for row in range(0, out, _ROWS)]
-    unpacked = _bytes(parts) if bits == 8 else _nibbles(parts)  # noqa: PLR2004
-    whole = ops.reshape(unpacked, ops.constant(np.array([out, width], dtype=np.int64)), False)
-    return ops.convert(whole, ov.Type.f32)
+def _pack(place: _Place, bits: int, *, whole: bool) -> Any:
+    """Return operations that unpack the quantized matrix, [out, in]. `whole`: a product reads it."""
+    bits = 8 if place.height > _LARGEST_MATRIX else bits
+    sizes = () if whole and bits == WHOLE_ROWS else GROUPS[bits]
+    size = next((size for size in sizes if place.width % size == 0), place.width)
+    groups = (rows.reshape(len(rows), -1, size) for rows in place.rows())
+    unpacked = _bytes(groups) if bits == 8 else _nibbles(groups)  # noqa: PLR2004
+    shape = np.array([place.height, place.width], dtype=np.int64)
+    return ops.convert(ops.reshape(unpacked, ops.constant(shape), False), ov.Type.f32)
 
 
-def _bytes(parts: list[Floats]) -> Any:
+def _bytes(parts: Iterable[Floats]) -> Any:
     rounded = [_rounded(part) for part in parts]
     numbers = np.concatenate([numbers for numbers, _ in rounded])
     scales = np.concatenate([scales for _, scales in rounded])
@@ -115,9 +164,9 @@ def _with_scale(groups: Floats, scale: NDArray[Any]) -> tuple[Floats, NDArray[np
     return np.clip(np.rint(groups / halved.astype(np.float32)), -128, 127), halved
 
 
-def _nibbles(parts: list[Floats]) -> Any:
+def _nibbles(parts: Iterable[Floats]) -> Any:
     """Sixteen levels from each group's lowest weight to its highest, zero among them."""
-    groups = np.concatenate(parts)
+    groups = np.concatenate(list(parts))
     low, high = np.minimum(groups.min(-1, keepdims=True), 0), np.maximum(groups.max(-1, keepdims=True), 0)
     scales = _not_zero((high - low) / 15)
     wide = scales.astype(np.float32)
