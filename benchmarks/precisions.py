@@ -1,7 +1,7 @@
 """Which precisions keep the default model's quality: `python -m benchmarks.precisions [FILE…]`, for minutes.
 
-Weights in 8 and 4 bits × activations in float32, bfloat16 and 8 bits (groups of 32 and 64) × a KV cache in float32,
-bfloat16 and 8 bits, all with the whole vocabulary. Prints a line of JSON for each.
+Weights in 8 and 4 bits × activations in float32, bfloat16 and 8 bits (groups of 32, 64 and 128) × a KV cache in
+float32, bfloat16 and 8 bits, all with the whole vocabulary. Prints a line of JSON for each.
 """
 
 import itertools
@@ -19,7 +19,8 @@ from functions.generate.models.preparing import prepare_model
 from functions.generate.settings import Vocabulary
 
 WEIGHTS = (8, 4)
-ACTIVATIONS = {"f32": ("f32", "0"), "bf16": ("bf16", "0"), "int8/32": ("f32", "32"), "int8/64": ("f32", "64")}
+_GROUPS = {f"int8/{size}": ("f32", str(size)) for size in (32, 64, 128)}
+ACTIVATIONS = {"f32": ("f32", "0"), "bf16": ("bf16", "0"), **_GROUPS}
 """Of what is computed, and the group in which it is rounded to 8 bits."""
 CACHES = ("f32", "bf16", "u8")
 

@@ -74,12 +74,7 @@ def _squares(model: ov.Model, tokens: Sequence[int]) -> dict[str, Floats]:
 
     The first token does not count: attention rests on it, and its channels are like no other's.
     """
-    reading = model.clone()
-    squares = {one.name: _mean_squares(one.source) for one in _inputs(reading)}
-    results = [ops.result(node) for node in squares.values()]
-    inner = ov.Model(results, reading.get_sinks(), reading.get_parameters(), "sample")
-    quantize(inner, 8)
-    request = ov.Core().compile_model(inner, "CPU", _EXACTLY).create_infer_request()
+    names, request = _reading(model)
     ids = np.array([tokens], dtype=np.int64)
     request.infer(
         {
@@ -89,7 +84,20 @@ def _squares(model: ov.Model, tokens: Sequence[int]) -> dict[str, Floats]:
             "beam_idx": np.zeros(1, dtype=np.int32),
         },
     )
-    return {name: request.get_output_tensor(place).data.copy() for place, name in enumerate(squares)}
+    return {name: request.get_output_tensor(place).data.copy() for place, name in enumerate(names)}
+
+
+def _reading(model: ov.Model) -> tuple[list[str], Any]:
+    """Return the names of the inputs, and a request whose results are their channels' mean squares.
+
+    Its weights are in 8 bits, or a large model would be in memory twice.
+    """
+    reading = model.clone()
+    squares = {one.name: _mean_squares(one.source) for one in _inputs(reading)}
+    results = [ops.result(node) for node in squares.values()]
+    inner = ov.Model(results, reading.get_sinks(), reading.get_parameters(), "sample")
+    quantize(inner, 8)
+    return list(squares), ov.Core().compile_model(inner, "CPU", _EXACTLY).create_infer_request()
 
 
 def _mean_squares(source: Any) -> Any:
