@@ -17,6 +17,8 @@ _ACTIVATIONS = (128, 64)
 """Sizes of groups of activations; the first that divides all rows is used."""
 _ACTIVATION_GROUP = ["runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE"]
 """Where OpenVINO looks for it in a model."""
+_CUT = 0.95
+"""The share of a scale at which the largest weight is cut: of 0.7 to 0.97 what helps."""
 _SMALLEST = 32
 """A matrix with a shorter side stays unchanged."""
 _ROWS = 8192
@@ -146,22 +148,25 @@ def _bytes(parts: Iterable[Floats]) -> Any:
 
 
 def _rounded(groups: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """Return numbers and scales; each group uses the closer of two scales.
+    """Return numbers and scales; each group uses the closest of three scales.
 
     The largest number becomes ±127, or −128, so that weights that were quantized before in such groups, to 8 or 5
-    bits, stay the same.
+    bits, stay the same; or it is cut a little, which in a long row brings the others closer.
     """
     furthest = np.take_along_axis(groups, np.abs(groups).argmax(-1)[..., None], -1)
-    tries = [_with_scale(groups, scale) for scale in (np.abs(furthest / 127), furthest / -128)]
-    errors = [np.square(numbers * scale.astype(np.float32) - groups).sum(-1, keepdims=True) for numbers, scale in tries]
-    second = errors[1] < errors[0]
-    numbers, scales = (np.where(second, b, a) for a, b in zip(*tries, strict=True))
+    sizes = np.abs(furthest / 127)
+    tries = [_with_scale(groups, scale) for scale in (sizes, furthest / -128, _CUT * sizes)]
+    best = np.argmin([errors for _, _, errors in tries], axis=0)
+    numbers, scales = (np.choose(best, [each[place] for each in tries]) for place in (0, 1))
     return numbers.astype(np.int8), scales
 
 
-def _with_scale(groups: Floats, scale: NDArray[Any]) -> tuple[Floats, NDArray[np.float16]]:
+def _with_scale(groups: Floats, scale: NDArray[Any]) -> tuple[Floats, NDArray[np.float16], Floats]:
+    """Return numbers, the scale as it is stored, and each group's squared error."""
     halved = _not_zero(scale)
-    return np.clip(np.rint(groups / halved.astype(np.float32)), -128, 127), halved
+    wide = halved.astype(np.float32)
+    numbers = np.clip(np.rint(groups / wide), -128, 127)
+    return numbers, halved, np.square(numbers * wide - groups).sum(-1, keepdims=True)
 
 
 def _nibbles(parts: Iterable[Floats]) -> Any:
