@@ -18,7 +18,7 @@ from functions.generate.engines.openvino.export.weights import Columns, mean_squ
 from functions.generate.engines.openvino.library import ops, ov
 
 _SHARE = 0.4
-"""Of the difference between channels that their weights take over; 0.3 to 0.6 were measured (docs/decisions)."""
+"""Of the difference between channels that their weights take over: measured, see docs/decisions/equalizing.md."""
 _LEAST = 1e-6
 """A mean square of less than this share of the usual one counts as so large."""
 _FROM_ATTENTION = {"Reshape", "Transpose"}

@@ -38,7 +38,7 @@ def quantize(model: ov.Model, bits: int, columns: Columns | None = None) -> None
     """
     places = [(port, _place(port, columns or {})) for port in _ports(model)]
     read = {place for port, place in places if _is_product(port.get_node())}
-    packed = {place: _pack(place, bits, whole=place in read) for _, place in places}
+    packed = {place: _pack(place, bits, whole=place in read) for place in {place for _, place in places}}
     for port, place in places:
         _replace(port, packed[place], turned=place.turned)
     model.set_rt_info(str(_activation_group(read, bits)), _ACTIVATION_GROUP)
