@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from functions.generate.engines.openvino.export.weights import Columns, mean_squares, products, quantize
 from functions.generate.engines.openvino.library import ops, ov
+from functions.generate.engines.openvino.model_spec import EXACT
 
 _SHARE = 0.4
 """Of the difference between channels that their weights take over: measured, see docs/decisions/equalizing.md."""
@@ -23,7 +24,6 @@ _LEAST = 1e-6
 """A mean square of less than this share of the usual one counts as so large."""
 _FROM_ATTENTION = {"Reshape", "Transpose"}
 """Its results, which no elementwise operation makes: dividing them would take an operation more."""
-_EXACTLY = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
 
 Floats = NDArray[np.float32]
 
@@ -97,7 +97,7 @@ def _reading(model: ov.Model) -> tuple[list[str], Any]:
     results = [ops.result(node) for node in squares.values()]
     inner = ov.Model(results, reading.get_sinks(), reading.get_parameters(), "sample")
     quantize(inner, 8)
-    return list(squares), ov.Core().compile_model(inner, "CPU", _EXACTLY).create_infer_request()
+    return list(squares), ov.Core().compile_model(inner, "CPU", EXACT).create_infer_request()
 
 
 def _mean_squares(source: Any) -> Any:
